@@ -1,0 +1,3 @@
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+                    -Wmissing-prototypes -Wstrict-prototypes -fno-math-errno)
+add_compile_definitions(_GNU_SOURCE)
