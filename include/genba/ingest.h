@@ -1,0 +1,138 @@
+/* genba/ingest.h: from the files people have to recordings. Floor 2: needs record and base.
+ *
+ * A *reader* knows one file format. A *stream map* (YAML, docs/ingest.md) says which columns of
+ * which files become which streams; without one, a CSV file's layout is guessed. Reading is
+ * streaming: memory is what the recordings need plus one line. On failure nothing half-built is
+ * handed out.
+ *
+ * Functions here may run in several threads at once on different outputs; a map is read-only. */
+#ifndef GENBA_INGEST_H
+#define GENBA_INGEST_H
+
+#include "genba/record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- readers -------------------------------------------------------------------------------- */
+GB_API int gb_reader_count(void);
+GB_API const char *gb_reader_name(int reader); /* "csv"; NULL out of range */
+
+/* ---- report: what was read, and what was wrong with it -------------------------------------- */
+#define GB_TIME_FORMAT_LIST(X)                                                                     \
+    X(GB_TIME_FORMAT_NONE, "none")           /* no time: row number x period                  */   \
+    X(GB_TIME_FORMAT_DATETIME, "datetime")   /* 2016-07-01 00:15:00[.fff][Z|+hh:mm], ISO 8601 */   \
+    X(GB_TIME_FORMAT_DAY_FIRST, "day_first") /* 31.12.2016 or 31/12/2016, then as above       */   \
+    X(GB_TIME_FORMAT_MONTH_FIRST, "month_first") /* 12/31/2016, then as above                 */   \
+    X(GB_TIME_FORMAT_EPOCH_S, "epoch_s") /* since 1970, fractions allowed in all of these */       \
+    X(GB_TIME_FORMAT_EPOCH_MS, "epoch_ms")                                                         \
+    X(GB_TIME_FORMAT_EPOCH_US, "epoch_us")                                                         \
+    X(GB_TIME_FORMAT_EPOCH_NS, "epoch_ns")                                                         \
+    X(GB_TIME_FORMAT_SECONDS, "seconds") /* since the start                                   */   \
+    X(GB_TIME_FORMAT_ROW, "row")         /* a counter in a column, times period               */
+
+typedef enum gb_time_format {
+#define GB_TIME_FORMAT_ENUM(name, text) name,
+    GB_TIME_FORMAT_LIST(GB_TIME_FORMAT_ENUM)
+#undef GB_TIME_FORMAT_ENUM
+    GB_TIME_FORMAT_COUNT
+} gb_time_format;
+
+GB_API const char *gb_time_format_name(gb_time_format format);
+
+#define GB_INGEST_EXAMPLES 16
+#define GB_INGEST_LEFT_OUT 64
+#define GB_INGEST_TEXT 64
+
+typedef struct gb_ingest_example {
+    int64_t row;               /* 1 = the first row of the file, the header included */
+    int64_t column;            /* 1 = the first column; 0 = the whole row */
+    char name[GB_INGEST_TEXT]; /* the column's name, cut to fit */
+    char text[GB_INGEST_TEXT]; /* what was found, cut to fit */
+    const char *expected;      /* a constant: "a number" */
+} gb_ingest_example;
+
+typedef struct gb_ingest_left_out {
+    char name[GB_INGEST_TEXT];
+    const char *reason; /* a constant: "text, not numbers" */
+} gb_ingest_left_out;
+
+/* Plain data, summed over all files read into it. rows_read = rows_stored + rows_rejected. */
+typedef struct gb_ingest_report {
+    int64_t files, bytes;
+    int64_t rows_read, rows_stored, rows_rejected; /* data rows: neither header nor blank lines */
+    int64_t cells_bad;          /* not what the column holds; stored as missing (tolerant) */
+    int64_t cells_missing;      /* empty, or one of the words and sentinels for missing */
+    int64_t cells_out_of_range; /* kept, quality BAD */
+    int64_t time_repeated, time_backwards; /* rows kept, quality UNCERTAIN */
+    int64_t period_ns;                     /* the median step between rows; 0 unknown */
+    int64_t jitter_ns;                     /* the median of |step - period_ns| */
+    int64_t longest_step_ns;
+    int example_count; /* the first wrong cells and rows */
+    gb_ingest_example examples[GB_INGEST_EXAMPLES];
+    int left_out_count; /* columns not read; all of them are counted, the first are kept */
+    gb_ingest_left_out left_out[GB_INGEST_LEFT_OUT];
+    /* the last file's layout */
+    char delimiter; /* ' ' means runs of spaces and tabs */
+    bool decimal_comma, header, byte_order_mark;
+    gb_time_format time_format;
+    char time_column[GB_INGEST_TEXT]; /* "" none */
+} gb_ingest_report;
+
+/* ---- stream maps ---------------------------------------------------------------------------- */
+typedef struct gb_stream_map gb_stream_map;
+
+/* GB_ERR_PARSE and GB_ERR_SCHEMA name the line, and the nearest key when one is unknown. */
+GB_API GB_MUST gb_status gb_stream_map_load(const char *path, gb_stream_map **out);
+/* The same from memory; `origin` stands for the file in messages. */
+GB_API GB_MUST gb_status gb_stream_map_parse(const char *text,
+                                             size_t size,
+                                             const char *origin,
+                                             gb_stream_map **out);
+GB_API void gb_stream_map_destroy(gb_stream_map *map); /* NULL is fine */
+GB_API const char *gb_stream_map_name(const gb_stream_map *map);
+
+/* ---- reading -------------------------------------------------------------------------------- */
+typedef enum gb_bad_cells {
+    GB_BAD_CELLS_AS_MAPPED, /* what the map says; tolerant without one */
+    GB_BAD_CELLS_STRICT,    /* the first wrong cell or row is an error */
+    GB_BAD_CELLS_TOLERANT   /* a wrong cell is missing, a wrong row is rejected; both counted */
+} gb_bad_cells;
+
+typedef struct gb_ingest_options {
+    gb_bad_cells bad_cells;
+    size_t line_limit_bytes; /* longest row; default 16 MiB */
+    int64_t row_limit;       /* stop after so many rows; 0 = all */
+    double period_s;         /* step between rows of a file without time; default 1 */
+} gb_ingest_options;
+
+GB_API gb_ingest_options gb_ingest_options_defaults(void);
+
+/* Reads one file by a map and appends its recordings to `dataset` (all or none). options and report
+ * may be NULL; the report is added to, so start from a zeroed one; it is filled on failure too as
+ * far as reading came. Errors name file, row, column, the text found and what was expected. */
+GB_API GB_MUST gb_status gb_ingest_file(const gb_stream_map *map,
+                                        const char *path,
+                                        const gb_ingest_options *options,
+                                        gb_ingest_report *report,
+                                        gb_dataset *dataset);
+/* Reads all files under `folder` that the map's patterns match, in the order of their paths, into a
+ * new dataset. A folder given as a file reads that file. GB_ERR_NOT_FOUND: no file matches. */
+GB_API GB_MUST gb_status gb_ingest_folder(const gb_stream_map *map,
+                                          const char *folder,
+                                          const gb_ingest_options *options,
+                                          gb_ingest_report *report,
+                                          gb_dataset **out);
+/* Reads a CSV file never seen before into one recording named after the file: finds delimiter,
+ * decimal comma, header, byte order mark and time column; each column of numbers becomes a scalar
+ * stream, other columns are left out and named in the report. */
+GB_API GB_MUST gb_status gb_ingest_csv_guess(const char *path,
+                                             const gb_ingest_options *options,
+                                             gb_ingest_report *report,
+                                             gb_dataset **out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

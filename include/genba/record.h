@@ -1,0 +1,290 @@
+/* genba/record.h: streams, recordings, datasets, and the windows that training and inference see.
+ * Floor 1: needs base only.
+ *
+ * A *stream* is a named, typed signal with unit, shape and clock. A *recording* (an episode, a run)
+ * is a bounded set of streams; it is written once by a builder and never changes afterwards, so any
+ * number of threads may read it. A *dataset* is an ordered list of recordings. A *window* is the
+ * past and the future of chosen streams around one row; windows are a view: nothing is resampled
+ * into a copy.
+ *
+ * Names used below: n = samples of a stream, size = values in one sample. */
+#ifndef GENBA_RECORD_H
+#define GENBA_RECORD_H
+
+#include "genba/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- streams -------------------------------------------------------------------------------- */
+
+#define GB_STREAM_KIND_LIST(X)                                                                     \
+    X(GB_STREAM_SCALAR, "scalar") /* one number                                               */   \
+    X(GB_STREAM_VECTOR, "vector") /* [size], columns that belong together                     */   \
+    X(GB_STREAM_IMAGE, "image")   /* [height, width, channels]                                */   \
+    X(GB_STREAM_AUDIO, "audio")   /* [frames, channels]                                       */   \
+    X(GB_STREAM_POINTS, "points") /* [points, coordinates and features]                       */   \
+    X(GB_STREAM_TEXT, "text")                                                                      \
+    X(GB_STREAM_EVENT, "event")   /* something happened: labels, alarms, maintenance          */   \
+    X(GB_STREAM_ACTION, "action") /* [size], what a controller or a person commanded          */
+
+typedef enum gb_stream_kind {
+#define GB_STREAM_KIND_ENUM(name, text) name,
+    GB_STREAM_KIND_LIST(GB_STREAM_KIND_ENUM)
+#undef GB_STREAM_KIND_ENUM
+    GB_STREAM_KIND_COUNT
+} gb_stream_kind;
+
+/* What a time of 0 means. */
+typedef enum gb_time_base {
+    GB_TIME_UTC,   /* 1970-01-01T00:00:00Z; stamps without a zone are read as UTC */
+    GB_TIME_START, /* the start of the recording, or of the machine's own counter */
+    GB_TIME_ROW    /* no clock: the row's number times a nominal period */
+} gb_time_base;
+
+/* How far a sample can be believed. MISSING: at least one of its values is absent (NaN). */
+typedef enum gb_quality {
+    GB_QUALITY_GOOD,
+    GB_QUALITY_UNCERTAIN, /* doubtful stamp: repeated or earlier than the one before */
+    GB_QUALITY_BAD,       /* out of the declared range */
+    GB_QUALITY_MISSING
+} gb_quality;
+
+#define GB_STREAM_RANK_MAX 3
+#define GB_STREAM_NAME_MAX 127         /* bytes of a name */
+#define GB_STREAMS_MAX 4096            /* streams of a recording */
+#define GB_STREAM_SIZE_MAX (1LL << 28) /* values of a sample */
+
+typedef struct gb_stream_spec {
+    const char *name; /* "arm.joint.position": unique in its recording */
+    gb_stream_kind kind;
+    const char *unit;     /* UCUM code ("Cel", "kW", "rad"), "1" dimensionless, "" unknown */
+    const char *semantic; /* what it means to a model: "position", "label", ...; "" none */
+    int rank;             /* 0..GB_STREAM_RANK_MAX; 0 is a single number */
+    int64_t shape[GB_STREAM_RANK_MAX]; /* [rank], each >= 1 */
+    gb_time_base time_base;
+    double rate_hz;            /* nominal; 0 = unknown or irregular */
+    const char *const *labels; /* [size] names of the values ("HUFL"), or NULL */
+} gb_stream_spec;
+
+/* A scalar without unit called `name`; set the rest. */
+GB_API gb_stream_spec gb_stream_spec_defaults(const char *name);
+/* Product of the shape; 1 for rank 0. */
+GB_API int64_t gb_stream_spec_size(const gb_stream_spec *spec);
+GB_API const char *gb_stream_kind_name(gb_stream_kind kind); /* "scalar"; "?" out of range */
+/* GB_ERR_NOT_FOUND names the kinds there are. */
+GB_API GB_MUST gb_status gb_stream_kind_parse(const char *text, gb_stream_kind *out);
+
+/* ---- recordings ----------------------------------------------------------------------------- */
+
+/* Texts may be NULL when unknown; getters return "" then. */
+typedef struct gb_recording_info {
+    const char *name;        /* unique in a dataset by convention: "pusht_lowdim/17" */
+    const char *source;      /* the file it came from */
+    const char *instruction; /* what was asked for, in words */
+    const char *outcome;     /* "success", "failure", ... */
+    const char *residency;   /* where the data may be used; "" no limit stated */
+} gb_recording_info;
+
+typedef struct gb_recording gb_recording;
+typedef struct gb_recording_builder gb_recording_builder;
+
+/* Builder: one thread at a time. All texts and arrays are copied. */
+GB_API GB_MUST gb_status gb_recording_builder_create(const gb_recording_info *info,
+                                                     gb_recording_builder **out);
+/* Adds a stream; *out_stream is its number: 0, 1, ... GB_ERR_ARGUMENT: name used twice, bad shape.
+ */
+GB_API GB_MUST gb_status gb_recording_builder_stream(gb_recording_builder *builder,
+                                                     const gb_stream_spec *spec,
+                                                     int *out_stream);
+/* Appends `count` samples: time_ns [count], values [count x size], quality [count] or NULL (good).
+ * A sample with a NaN becomes GB_QUALITY_MISSING. Times may repeat or step back; the stream then
+ * says so (gb_stream_view.ordered). Nothing is appended on failure. */
+GB_API GB_MUST gb_status gb_recording_builder_append(gb_recording_builder *builder,
+                                                     int stream,
+                                                     int64_t count,
+                                                     const int64_t *time_ns,
+                                                     const float *values,
+                                                     const uint8_t *quality);
+/* Makes the recording. The builder is gone on success; on failure it is still there to abandon. */
+GB_API GB_MUST gb_status gb_recording_builder_finish(gb_recording_builder *builder,
+                                                     gb_recording **out);
+GB_API void gb_recording_builder_abandon(gb_recording_builder *builder); /* NULL is fine */
+
+/* One stream of a recording. Pointers are valid as long as the recording. */
+typedef struct gb_stream_view {
+    const gb_stream_spec *spec;
+    int64_t size;           /* values in one sample */
+    int64_t count;          /* n */
+    const int64_t *time_ns; /* [n]; shared by streams that were sampled together */
+    const float *values;    /* [n x size], NaN where missing */
+    const uint8_t *quality; /* [n] of gb_quality */
+    bool ordered;           /* time never steps back */
+    bool clean;             /* every sample is GOOD or UNCERTAIN: no NaN, nothing out of range */
+    int64_t period_ns;      /* the one step between all samples; 0 when steps differ or n < 2 */
+} gb_stream_view;
+
+GB_API void gb_recording_destroy(gb_recording *recording); /* NULL is fine */
+GB_API const gb_recording_info *gb_recording_get_info(const gb_recording *recording);
+GB_API int gb_recording_stream_count(const gb_recording *recording);
+/* stream in [0, count); NULL otherwise. Valid as long as the recording. */
+GB_API const gb_stream_view *gb_recording_stream(const gb_recording *recording, int stream);
+/* The stream's number, or -1. */
+GB_API int gb_recording_find(const gb_recording *recording, const char *name);
+GB_API size_t gb_recording_bytes(const gb_recording *recording);
+
+/* ---- datasets ------------------------------------------------------------------------------- */
+typedef struct gb_dataset gb_dataset;
+
+GB_API GB_MUST gb_status gb_dataset_create(gb_dataset **out);
+GB_API void gb_dataset_destroy(gb_dataset *dataset); /* its recordings too; NULL is fine */
+/* Appends; on success the dataset owns the recording. */
+GB_API GB_MUST gb_status gb_dataset_add(gb_dataset *dataset, gb_recording *recording);
+GB_API int64_t gb_dataset_count(const gb_dataset *dataset);
+/* index in [0, count); NULL otherwise. Borrowed from the dataset. */
+GB_API const gb_recording *gb_dataset_get(const gb_dataset *dataset, int64_t index);
+/* The first recording of that name, or -1. */
+GB_API int64_t gb_dataset_find(const gb_dataset *dataset, const char *name);
+
+/* ---- splits: which rows of which recordings ------------------------------------------------- */
+#define GB_ROWS_ALL INT64_MAX
+
+/* Rows [first_row, last_row) of one recording: sample numbers, or grid rows when windows are read
+ * on a time grid. last_row may be GB_ROWS_ALL. */
+typedef struct gb_row_range {
+    int64_t recording;
+    int64_t first_row, last_row;
+    bool reach_back; /* the past of a window may lie before first_row (test sets of series) */
+} gb_row_range;
+
+/* Every recording's rows [first_row, last_row): out [gb_dataset_count]. ETTh1's test set is
+ * (11520, 14400, true). */
+GB_API GB_MUST gb_status gb_split_rows(const gb_dataset *dataset,
+                                       int64_t first_row,
+                                       int64_t last_row,
+                                       bool reach_back,
+                                       gb_row_range *out);
+/* The whole recordings called names [count]: out [count]. GB_ERR_NOT_FOUND names the first absent.
+ */
+GB_API GB_MUST gb_status gb_split_names(const gb_dataset *dataset,
+                                        const char *const *names,
+                                        int64_t count,
+                                        gb_row_range *out);
+/* Whole recordings: those whose place in a shuffled order lies in [from, to) of 0..1; adjoining
+ * fractions share nothing and leave nothing out. seed 0 keeps the dataset's order.
+ * out [gb_dataset_count]; *out_count is how many were written. */
+GB_API GB_MUST gb_status gb_split_fraction(const gb_dataset *dataset,
+                                           double from,
+                                           double to,
+                                           uint64_t seed,
+                                           gb_row_range *out,
+                                           int64_t *out_count);
+
+/* ---- statistics ------------------------------------------------------------------------------ */
+typedef struct gb_column_stats {
+    double mean, sigma; /* sigma of the population: sqrt(mean((x - mean)^2)) */
+    double min, max;
+    int64_t count, missing; /* count + missing = rows looked at; count 0 gives NaN above */
+} gb_column_stats;
+
+/* Statistics of each value of a stream over the samples in ranges (NULL: all samples of all
+ * recordings): out [size]. Missing are NaN and samples of quality BAD. GB_ERR_NOT_FOUND: a
+ * recording lacks the stream; GB_ERR_SHAPE: recordings differ in its size; GB_ERR_ARGUMENT: rows
+ * not there. */
+GB_API GB_MUST gb_status gb_stats_compute(const gb_dataset *dataset,
+                                          const char *stream,
+                                          const gb_row_range *ranges,
+                                          int64_t range_count,
+                                          gb_column_stats *out,
+                                          int64_t size);
+
+/* ---- windows ---------------------------------------------------------------------------------
+ * A window stands at a row called *now*. For each stream it holds
+ *     past    rows now - look_back + 1 .. now
+ *     future  rows now + future_first .. now + future_first + horizon - 1
+ * future_first is 1 for what comes next (forecasts) and 0 for what is decided now (actions).
+ *
+ * Rows are sample numbers when period_ns is 0 (all streams must then have the same count), else
+ * points of a time grid that runs, period_ns apart, from the earliest first to the latest last
+ * sample of the chosen streams; there a stream's value is its last sample at or before the grid
+ * time, missing before its first sample and when older than max_age_ns. */
+#define GB_PAD_ALL INT64_MAX
+
+typedef struct gb_window_stream {
+    const char *name;
+    int64_t look_back;    /* rows of past, >= 0 */
+    int64_t horizon;      /* rows of future, >= 0 */
+    int64_t future_first; /* 0 or 1 as above; any number is allowed */
+    int64_t max_age_ns;   /* on a time grid: older values are missing; 0 = no limit */
+} gb_window_stream;
+
+typedef struct gb_window_spec {
+    const gb_window_stream *streams; /* [stream_count] */
+    int stream_count;
+    int64_t period_ns; /* 0 = rows as recorded */
+    int64_t stride;    /* rows between the nows of neighbouring windows, >= 1 */
+    int64_t pad_start; /* most rows before the range made up by repeating its first row */
+    int64_t pad_end;   /* most rows after the range made up by repeating its last row */
+    gb_quality worst;  /* samples of a worse quality read as missing; default UNCERTAIN */
+} gb_window_spec;
+
+/* Stride 1, no padding, rows as recorded, no streams yet. PushT pads with GB_PAD_ALL at both ends:
+ * then every row is a now. */
+GB_API gb_window_spec gb_window_spec_defaults(void);
+
+typedef struct gb_window_index gb_window_index;
+
+/* Numbers all windows of ranges (NULL: all recordings whole) in the order of ranges, then of time.
+ * Every future row lies in its range (or is padding); past rows lie there too, or from row 0 with
+ * reach_back. The spec is copied; the dataset is borrowed and must outlive the index.
+ * A range too short for one window gives none. GB_ERR_NOT_FOUND: a stream is absent; GB_ERR_SHAPE:
+ * sizes differ between recordings, or counts between streams with period_ns 0; GB_ERR_ARGUMENT:
+ * rows that are not there, or a time grid over a stream whose time steps back. */
+GB_API GB_MUST gb_status gb_window_index_create(const gb_dataset *dataset,
+                                                const gb_window_spec *spec,
+                                                const gb_row_range *ranges,
+                                                int64_t range_count,
+                                                gb_window_index **out);
+GB_API void gb_window_index_destroy(gb_window_index *index); /* NULL is fine */
+GB_API int64_t gb_window_count(const gb_window_index *index);
+/* Values in one sample of the spec's stream number `stream`. */
+GB_API int64_t gb_window_stream_size(const gb_window_index *index, int stream);
+
+/* What a mask says of one value; anything but 0 can be used. */
+enum {
+    GB_WINDOW_MISSING = 0,
+    GB_WINDOW_PRESENT = 1,
+    GB_WINDOW_PADDED = 2
+};
+
+/* Where one stream's part of a window goes; a NULL is not written. Strides are in values between
+ * rows, 0 meaning size: several streams can be written side by side into one matrix. */
+typedef struct gb_window_out {
+    float *past;          /* [look_back x size], NaN where missing */
+    float *future;        /* [horizon x size] */
+    uint8_t *past_mask;   /* [look_back x size] */
+    uint8_t *future_mask; /* [horizon x size] */
+    int64_t past_stride, future_stride;
+} gb_window_out;
+
+/* Reads window number `window` in [0, gb_window_count): outs [stream_count]. Allocates nothing;
+ * any number of threads at once. */
+GB_API GB_MUST gb_status gb_window_read(const gb_window_index *index,
+                                        int64_t window,
+                                        const gb_window_out *outs);
+
+typedef struct gb_window_place {
+    int64_t recording; /* in the dataset */
+    int64_t now_row;
+    int64_t now_ns; /* time of that row (of the first stream when rows are as recorded) */
+} gb_window_place;
+
+GB_API GB_MUST gb_status gb_window_place_of(const gb_window_index *index,
+                                            int64_t window,
+                                            gb_window_place *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
