@@ -78,7 +78,7 @@ GB_API void gb_arena_destroy(gb_arena *arena); /* NULL is fine */
 /* Zeroed, aligned to 64 bytes; NULL when the limit or the machine's memory is reached (a message
  * is recorded). bytes 0 gives a valid pointer. */
 GB_API void *gb_arena_alloc(gb_arena *arena, size_t bytes);
-GB_API char *gb_arena_text(gb_arena *arena, const char *text);  /* a copy */
+GB_API char *gb_arena_text(gb_arena *arena, const char *text); /* a copy */
 GB_API char *gb_arena_format(gb_arena *arena, const char *format, ...) GB_PRINTF(2, 3);
 GB_API size_t gb_arena_used_bytes(const gb_arena *arena);
 /* Forgets all that was handed out and keeps the memory. */
@@ -94,7 +94,8 @@ GB_API uint64_t gb_memory_available_bytes(void);
 /* ---- threads -------------------------------------------------------------------------------
  * A pool runs `parts` calls of one function. How the work is cut into parts must depend on shapes
  * only, never on the number of threads: then results do not either. Workers are pinned to cores,
- * spin briefly for the next job and then park. One caller at a time; the caller works as thread 0. */
+ * spin briefly for the next job and then park. One caller at a time; the caller works as thread 0.
+ */
 typedef struct gb_pool gb_pool;
 typedef void (*gb_part_fn)(void *context, int64_t part, int thread);
 
@@ -108,7 +109,8 @@ GB_API void gb_pool_run(gb_pool *pool, gb_part_fn fn, void *context, int64_t par
 
 /* ---- random numbers ------------------------------------------------------------------------
  * Counter-based (Philox4x32-10; Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"):
- * number `index` of `stream` under `seed` is a pure function, so order and threads do not matter. */
+ * number `index` of `stream` under `seed` is a pure function, so order and threads do not matter.
+ */
 GB_API uint32_t gb_random_u32(uint64_t seed, uint64_t stream, uint64_t index);
 GB_API uint64_t gb_random_u64(uint64_t seed, uint64_t stream, uint64_t index);
 /* Uniform in [0, 1), 24 bits. */
@@ -118,10 +120,10 @@ GB_API float gb_random_normal(uint64_t seed, uint64_t stream, uint64_t index);
 /* Uniform integer in [0, bound), without bias worth measuring (64-bit multiply); bound >= 1. */
 GB_API uint64_t gb_random_below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t bound);
 /* values[i] = number first + i of the stream. */
-GB_API void gb_random_fill_normal(uint64_t seed, uint64_t stream, uint64_t first, float *values,
-                                  size_t count);
-GB_API void gb_random_fill_uniform(uint64_t seed, uint64_t stream, uint64_t first, float *values,
-                                   size_t count);
+GB_API void
+gb_random_fill_normal(uint64_t seed, uint64_t stream, uint64_t first, float *values, size_t count);
+GB_API void
+gb_random_fill_uniform(uint64_t seed, uint64_t stream, uint64_t first, float *values, size_t count);
 
 /* ---- files ---------------------------------------------------------------------------------- */
 typedef struct gb_file_view {
@@ -133,14 +135,17 @@ typedef struct gb_file_view {
 GB_API GB_MUST gb_status gb_file_map(const char *path, gb_file_view *out);
 GB_API void gb_file_unmap(gb_file_view *view); /* NULL or an unmapped view is fine */
 /* Reads a whole file into the arena with a 0 after the last byte. limit_bytes 0 = no limit. */
-GB_API GB_MUST gb_status gb_file_read(const char *path, size_t limit_bytes, gb_arena *arena,
-                                      char **out_text, size_t *out_size);
-/* Writes a file whole or not at all: temporary file beside it, fsync, rename, fsync of the folder. */
+GB_API GB_MUST gb_status gb_file_read(
+    const char *path, size_t limit_bytes, gb_arena *arena, char **out_text, size_t *out_size);
+/* Writes a file whole or not at all: temporary file beside it, fsync, rename, fsync of the folder.
+ */
 GB_API GB_MUST gb_status gb_file_replace(const char *path, const void *data, size_t size);
 /* The same in pieces: begin, write as often as needed, then commit; abandon drops it. */
 typedef struct gb_file_writer gb_file_writer;
 GB_API GB_MUST gb_status gb_file_writer_begin(const char *path, gb_file_writer **out);
-GB_API GB_MUST gb_status gb_file_writer_write(gb_file_writer *writer, const void *data, size_t size);
+GB_API GB_MUST gb_status gb_file_writer_write(gb_file_writer *writer,
+                                              const void *data,
+                                              size_t size);
 GB_API GB_MUST gb_status gb_file_writer_printf(gb_file_writer *writer, const char *format, ...)
     GB_PRINTF(2, 3);
 GB_API GB_MUST gb_status gb_file_writer_commit(gb_file_writer *writer); /* frees it either way */
@@ -160,14 +165,20 @@ GB_API int64_t gb_clock_monotonic_ns(void);
 GB_API int64_t gb_clock_wall_ns(void); /* since 1970-01-01 UTC */
 
 /* ---- CPU ------------------------------------------------------------------------------------ */
-typedef enum gb_isa { GB_ISA_REF, GB_ISA_AVX2, GB_ISA_AVX512, GB_ISA_AMX, GB_ISA_COUNT } gb_isa;
+typedef enum gb_isa {
+    GB_ISA_REF,
+    GB_ISA_AVX2,
+    GB_ISA_AVX512,
+    GB_ISA_AMX,
+    GB_ISA_COUNT
+} gb_isa;
 
 typedef struct gb_cpu {
     char model[64];
     int cores; /* that this process may use */
     bool avx2, avx512, avx512_bf16, amx;
-    gb_isa best; /* the highest level this machine runs and was built in */
-    gb_isa used; /* best, or lower when GENBA_ISA=ref|avx2|avx512|amx asks for it */
+    gb_isa best;      /* the highest level this machine runs and was built in */
+    gb_isa used;      /* best, or lower when GENBA_ISA=ref|avx2|avx512|amx asks for it */
     const char *note; /* "" or why `used` is lower than asked */
 } gb_cpu;
 
@@ -178,7 +189,11 @@ GB_API const char *gb_isa_name(gb_isa isa);
 
 /* ---- log ------------------------------------------------------------------------------------
  * The library never prints: it hands lines to a sink, which is unset until a program sets one. */
-typedef enum gb_log_level { GB_LOG_DEBUG, GB_LOG_INFO, GB_LOG_WARN } gb_log_level;
+typedef enum gb_log_level {
+    GB_LOG_DEBUG,
+    GB_LOG_INFO,
+    GB_LOG_WARN
+} gb_log_level;
 typedef void (*gb_log_sink)(void *context, gb_log_level level, const char *line);
 GB_API void gb_log_set_sink(gb_log_sink sink, void *context); /* before other threads start */
 GB_API void gb_log(gb_log_level level, const char *format, ...) GB_PRINTF(2, 3);

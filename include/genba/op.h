@@ -1,0 +1,159 @@
+/* genba/op.h: the operations of a graph (tensor room). Each appends one node (or a few) and returns
+ * its value; shapes are checked at once and a mistake is kept in gb_graph_status. Names of
+ * dimensions: B batch, T sequence, D width, H heads, G key/value heads, E head_dim. "last" is the
+ * last axis. Each operation has one file, src/tensor/op/<name>.c, with its shape rule, gradient and
+ * reference. */
+#ifndef GENBA_OP_H
+#define GENBA_OP_H
+
+#include "genba/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- matrix products (matmul.c) */
+/* x [..., K] . weight [N, K]^T + bias [N] (GB_NONE for none) -> [..., N]. */
+GB_API gb_value gb_op_linear(gb_graph *g, gb_value x, gb_value weight, gb_value bias);
+/* op(a) . op(b); a [..., M, K] (or [..., K, M] if transposed), b alike; leading axes equal, or b
+ * has none. f32 or bf16. -> f32 [..., M, N] */
+GB_API gb_value
+gb_op_matmul(gb_graph *g, gb_value a, bool transpose_a, gb_value b, bool transpose_b);
+
+/* ---- element by element; shapes broadcast as NumPy's do (binary.c, unary.c, affine.c, cast.c) */
+GB_API gb_value gb_op_add(gb_graph *g, gb_value a, gb_value b);
+GB_API gb_value gb_op_sub(gb_graph *g, gb_value a, gb_value b);
+GB_API gb_value gb_op_mul(gb_graph *g, gb_value a, gb_value b);
+GB_API gb_value gb_op_div(gb_graph *g, gb_value a, gb_value b);
+GB_API gb_value gb_op_max(gb_graph *g, gb_value a, gb_value b);
+GB_API gb_value gb_op_min(gb_graph *g, gb_value a, gb_value b);
+typedef enum gb_unary {
+    GB_UNARY_SILU,
+    GB_UNARY_GELU /* tanh form */,
+    GB_UNARY_RELU,
+    GB_UNARY_SIGMOID,
+    GB_UNARY_TANH,
+    GB_UNARY_EXP,
+    GB_UNARY_LOG,
+    GB_UNARY_SQRT,
+    GB_UNARY_SQUARE,
+    GB_UNARY_ABS,
+    GB_UNARY_SOFTPLUS,
+    GB_UNARY_SIN,
+    GB_UNARY_COS,
+    GB_UNARY_RECIPROCAL,
+    GB_UNARY_COUNT
+} gb_unary;
+GB_API gb_value gb_op_unary(gb_graph *g, gb_unary kind, gb_value x);
+GB_API gb_value gb_op_affine(gb_graph *g,
+                             gb_value x,
+                             float scale,
+                             float offset);                          /* scale x + offset */
+GB_API gb_value gb_op_cast(gb_graph *g, gb_value x, gb_dtype dtype); /* f32 <-> bf16, i32 -> f32 */
+/* x [..., 2F] = [gate, up] -> silu(gate) up [..., F] (swiglu.c; Shazeer 2020) */
+GB_API gb_value gb_op_swiglu(gb_graph *g, gb_value x);
+/* a filled tensor (fill.c) */
+GB_API gb_value gb_op_fill(gb_graph *g, gb_shape shape, float value);
+
+/* ---- normalisation over the last axis (rmsnorm.c, layernorm.c, head_norm.c, softmax.c) */
+GB_API gb_value gb_op_rmsnorm(gb_graph *g,
+                              gb_value x,
+                              gb_value weight /* [D] or GB_NONE */,
+                              float epsilon);
+GB_API gb_value
+gb_op_layernorm(gb_graph *g, gb_value x, gb_value weight, gb_value bias, float epsilon);
+/* RMSNorm of every query and key head of a fused qkv [..., (H + 2G) E]: weight [2, E] (row 0 for
+ * queries, row 1 for keys); values pass through. */
+GB_API gb_value
+gb_op_head_norm(gb_graph *g, gb_value qkv, gb_value weight, int heads, int kv_heads, float epsilon);
+GB_API gb_value gb_op_softmax(gb_graph *g, gb_value x);
+
+/* ---- sequences (rope.c, attention.c, dwconv.c, embedding.c) */
+/* Rotary position embedding on query and key heads of a fused qkv [B, T, (H + 2G) E], pairs (i, i +
+ * E/2), angle position * theta^(-2i/E) (Su et al. 2021). position: i32 scalar, that of the first
+ * row, or GB_NONE = 0. */
+GB_API gb_value
+gb_op_rope(gb_graph *g, gb_value qkv, int heads, int kv_heads, float theta, gb_value position);
+/* softmax(q k^T / sqrt(E)) v with grouped keys and values on fused qkv [B, T, (H + 2G) E] -> [B, T,
+ * H E]; causal or full. */
+GB_API gb_value gb_op_attention(gb_graph *g, gb_value qkv, int heads, int kv_heads, bool causal);
+/* The same for T new rows at `position` (i32 scalar) with keys and values kept in `cache`, a state
+ * [B, T_max, 2, G E] that this operation updates. */
+GB_API gb_value gb_op_attention_cached(
+    gb_graph *g, gb_value qkv, int heads, int kv_heads, gb_value cache, gb_value position);
+/* Causal depth-wise convolution: x [B, T, D], weight [K, D]; y[t] = sum_k weight[k] x[t - (K - 1) +
+ * k]. */
+GB_API gb_value gb_op_dwconv(gb_graph *g, gb_value x, gb_value weight);
+/* The same continuing from `cache`, a state [B, K - 1, D] of the rows before, which it updates. */
+GB_API gb_value gb_op_dwconv_cached(gb_graph *g, gb_value x, gb_value weight, gb_value cache);
+/* table [V, D], index i32 [...] -> [..., D]; an index outside [0, V) reads row 0. */
+GB_API gb_value gb_op_embedding(gb_graph *g, gb_value table, gb_value index);
+
+/* ---- moving data (concat.c, slice.c, permute.c, reshape.c, repeat.c) */
+GB_API gb_value gb_op_concat(gb_graph *g,
+                             const gb_value *parts,
+                             int count,
+                             int axis); /* count <= 8 */
+GB_API gb_value gb_op_slice(gb_graph *g, gb_value x, int axis, int64_t begin, int64_t length);
+GB_API gb_value gb_op_permute(gb_graph *g,
+                              gb_value x,
+                              const int *axes); /* out axis i is axis axes[i] of x */
+GB_API gb_value gb_op_reshape(gb_graph *g, gb_value x, gb_shape shape); /* no copy */
+GB_API gb_value gb_op_broadcast(gb_graph *g, gb_value x, gb_shape shape);
+
+/* ---- reductions, kept axes become 1 (reduce.c, cumsum.c) */
+typedef enum gb_reduce {
+    GB_REDUCE_SUM,
+    GB_REDUCE_MEAN,
+    GB_REDUCE_MAX
+} gb_reduce;
+/* over `count` neighbouring axes from `axis`; the shape keeps them as 1. */
+GB_API gb_value gb_op_reduce(gb_graph *g, gb_reduce kind, gb_value x, int axis, int count);
+GB_API gb_value gb_op_sum_all(gb_graph *g, gb_value x);  /* scalar */
+GB_API gb_value gb_op_mean_all(gb_graph *g, gb_value x); /* scalar */
+GB_API gb_value gb_op_cumsum(gb_graph *g, gb_value x);   /* over the last axis */
+
+/* ---- losses: means over all elements (or weighted), f32 scalars (cross_entropy.c, pinball.c,
+ * mse.c) */
+/* logits [..., V], target i32 [...]; a target < 0 does not count. */
+GB_API gb_value gb_op_cross_entropy(gb_graph *g, gb_value logits, gb_value target);
+/* prediction [..., Q], target [...], levels: Q quantile levels (host, Q <= 32), weight [...] or
+ * GB_NONE; sum of weight * max(q e, (q - 1) e) over quantiles and elements / number of elements and
+ * quantiles; NaN targets do not count. */
+GB_API gb_value gb_op_pinball(gb_graph *g,
+                              gb_value prediction,
+                              gb_value target,
+                              gb_value weight,
+                              const float *levels,
+                              int count);
+GB_API gb_value gb_op_mse(gb_graph *g, gb_value prediction, gb_value target, gb_value weight);
+
+/* ---- chance (dropout.c, random.c). step: i32 scalar input; numbers depend on graph seed, node,
+ * step, index. */
+GB_API gb_value gb_op_dropout(gb_graph *g, gb_value x, float probability, gb_value step);
+GB_API gb_value gb_op_random_normal(gb_graph *g, gb_shape shape, gb_value step);
+GB_API gb_value gb_op_random_uniform(gb_graph *g, gb_shape shape, gb_value step);
+
+/* ---- optimiser steps: update the leaf they are given, in place (adamw.c, lerp.c, ...) */
+/* AdamW (Loshchilov, Hutter 2019, alg. 2). m, v: states of the parameter's shape. rate: f32 scalar
+ * (learning rate); step: i32 scalar, 1 at the first update. */
+typedef struct gb_adamw {
+    float beta1, beta2, epsilon, weight_decay, rate_scale;
+} gb_adamw;
+GB_API gb_value gb_op_adamw(gb_graph *g,
+                            gb_value parameter,
+                            gb_value gradient,
+                            gb_value m,
+                            gb_value v,
+                            gb_value rate,
+                            gb_value step,
+                            gb_adamw options);
+/* target += amount (value - target), target a leaf, amount f32 scalar: EMA of weights. */
+GB_API gb_value gb_op_lerp_into(gb_graph *g, gb_value target, gb_value value, gb_value amount);
+/* target = value. */
+GB_API gb_value gb_op_assign(gb_graph *g, gb_value target, gb_value value);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
