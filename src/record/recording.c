@@ -1,0 +1,354 @@
+/* Recordings and their builder. A builder grows plain arrays; finishing moves them into one arena,
+ * after which nothing changes. Streams sampled together share one array of times. */
+#include "record/stream.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct growing_stream {
+    gb_stream_spec spec; /* texts live in the builder's arena */
+    int64_t size, count, room;
+    int64_t time_room;
+    int share; /* the stream whose times these are a prefix of, or -1: own times */
+    int64_t *time_ns;
+    float *values;
+    uint8_t *quality;
+} growing_stream;
+
+struct gb_recording_builder {
+    gb_arena *arena; /* becomes the recording's */
+    gb_recording_info info;
+    growing_stream *streams;
+    int count, room;
+};
+
+struct gb_recording {
+    gb_arena *arena;
+    gb_recording_info info;
+    int count;
+    gb_stream_view *views; /* [count] */
+};
+
+static gb_status copy_text(gb_arena *arena, const char *text, const char **out)
+{
+    const char *copy = gb_arena_text(arena, text ? text : "");
+    if (!copy)
+        return GB_ERR_MEMORY;
+    *out = copy;
+    return GB_OK;
+}
+
+static gb_status copy_info(gb_arena *arena, const gb_recording_info *info, gb_recording_info *out)
+{
+    GB_TRY(copy_text(arena, info->name, &out->name));
+    GB_TRY(copy_text(arena, info->source, &out->source));
+    GB_TRY(copy_text(arena, info->instruction, &out->instruction));
+    GB_TRY(copy_text(arena, info->outcome, &out->outcome));
+    return copy_text(arena, info->residency, &out->residency);
+}
+
+static gb_status copy_spec(gb_arena *arena, const gb_stream_spec *spec, gb_stream_spec *out)
+{
+    *out = *spec;
+    GB_TRY(copy_text(arena, spec->name, &out->name));
+    GB_TRY(copy_text(arena, spec->unit, &out->unit));
+    GB_TRY(copy_text(arena, spec->semantic, &out->semantic));
+    if (!spec->labels)
+        return GB_OK;
+    int64_t size = gb_stream_spec_size(spec);
+    const char **labels = gb_arena_alloc(arena, (size_t)size * sizeof *labels);
+    if (!labels)
+        return GB_ERR_MEMORY;
+    for (int64_t i = 0; i < size; i++)
+        GB_TRY(copy_text(arena, spec->labels[i], &labels[i]));
+    out->labels = labels;
+    return GB_OK;
+}
+
+gb_status gb_recording_builder_create(const gb_recording_info *info, gb_recording_builder **out)
+{
+    gb_recording_builder *builder = calloc(1, sizeof *builder);
+    if (!builder)
+        return gb_fail(GB_ERR_MEMORY, "no memory for a recording");
+    gb_status status = gb_arena_create(0, &builder->arena);
+    if (status == GB_OK)
+        status = copy_info(builder->arena, info, &builder->info);
+    if (status != GB_OK) {
+        gb_recording_builder_abandon(builder);
+        return status;
+    }
+    *out = builder;
+    return GB_OK;
+}
+
+gb_status gb_recording_builder_stream(gb_recording_builder *builder,
+                                      const gb_stream_spec *spec,
+                                      int *out_stream)
+{
+    GB_TRY(gb_stream_spec_check(spec));
+    for (int i = 0; i < builder->count; i++) {
+        if (strcmp(builder->streams[i].spec.name, spec->name) == 0)
+            return gb_fail(GB_ERR_ARGUMENT, "recording %s has a stream called %s already",
+                           builder->info.name, spec->name);
+    }
+    if (builder->count == GB_STREAMS_MAX)
+        return gb_fail(GB_ERR_ARGUMENT, "recording %s: more than %d streams", builder->info.name,
+                       GB_STREAMS_MAX);
+    if (builder->count == builder->room) {
+        int room = builder->room ? 2 * builder->room : 8;
+        growing_stream *grown = realloc(builder->streams, (size_t)room * sizeof *grown);
+        if (!grown)
+            return gb_fail(GB_ERR_MEMORY, "no memory for stream %s", spec->name);
+        builder->streams = grown;
+        builder->room = room;
+    }
+    growing_stream *stream = &builder->streams[builder->count];
+    memset(stream, 0, sizeof *stream);
+    GB_TRY(copy_spec(builder->arena, spec, &stream->spec));
+    stream->size = gb_stream_spec_size(spec);
+    stream->share = -1;
+    *out_stream = builder->count++;
+    return GB_OK;
+}
+
+static gb_status no_room(const growing_stream *stream)
+{
+    return gb_fail(GB_ERR_MEMORY, "no memory for more than %lld samples of stream %s",
+                   (long long)stream->count, stream->spec.name);
+}
+
+static gb_status reserve_times(growing_stream *stream, int64_t need)
+{
+    if (need <= stream->time_room)
+        return GB_OK;
+    int64_t room = need > 2 * stream->time_room ? need : 2 * stream->time_room;
+    int64_t *grown = realloc(stream->time_ns, (size_t)room * sizeof *grown);
+    if (!grown)
+        return no_room(stream);
+    stream->time_ns = grown;
+    stream->time_room = room;
+    return GB_OK;
+}
+
+static gb_status reserve_samples(growing_stream *stream, int64_t need)
+{
+    if (need <= stream->room)
+        return GB_OK;
+    int64_t room = need > 2 * stream->room ? need : 2 * stream->room;
+    if (room > (int64_t)(SIZE_MAX / 16) / stream->size)
+        return no_room(stream);
+    float *values = realloc(stream->values, (size_t)(room * stream->size) * sizeof *values);
+    if (!values)
+        return no_room(stream);
+    stream->values = values;
+    uint8_t *quality = realloc(stream->quality, (size_t)room);
+    if (!quality)
+        return no_room(stream);
+    stream->quality = quality;
+    stream->room = room;
+    return GB_OK;
+}
+
+/* Times that continue those of the shared stream are not stored again. */
+static gb_status
+append_times(gb_recording_builder *builder, int index, int64_t count, const int64_t *time_ns)
+{
+    growing_stream *stream = &builder->streams[index];
+    int share = stream->share;
+    if (stream->count == 0 && index > 0) {
+        growing_stream *previous = &builder->streams[index - 1];
+        share = previous->share >= 0 ? previous->share : index - 1;
+    }
+    if (share >= 0) {
+        const growing_stream *root = &builder->streams[share];
+        if (root->count >= stream->count + count &&
+            memcmp(root->time_ns + stream->count, time_ns, (size_t)count * sizeof *time_ns) == 0) {
+            stream->share = share;
+            return GB_OK;
+        }
+        GB_TRY(reserve_times(stream, stream->count + count));
+        if (stream->count > 0)
+            memcpy(stream->time_ns, root->time_ns, (size_t)stream->count * sizeof *time_ns);
+        stream->share = -1;
+    }
+    GB_TRY(reserve_times(stream, stream->count + count));
+    memcpy(stream->time_ns + stream->count, time_ns, (size_t)count * sizeof *time_ns);
+    return GB_OK;
+}
+
+static bool any_nan(const float *values, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (isnan(values[i]))
+            return true;
+    return false;
+}
+
+gb_status gb_recording_builder_append(gb_recording_builder *builder,
+                                      int stream_index,
+                                      int64_t count,
+                                      const int64_t *time_ns,
+                                      const float *values,
+                                      const uint8_t *quality)
+{
+    if (stream_index < 0 || stream_index >= builder->count)
+        return gb_fail(GB_ERR_ARGUMENT, "recording %s has no stream %d", builder->info.name,
+                       stream_index);
+    growing_stream *stream = &builder->streams[stream_index];
+    if (count < 0 || count > INT64_MAX / 4 - stream->count)
+        return gb_fail(GB_ERR_ARGUMENT, "stream %s: cannot append %lld samples", stream->spec.name,
+                       (long long)count);
+    if (count == 0)
+        return GB_OK;
+    for (int64_t i = 0; quality && i < count; i++) {
+        if (quality[i] > GB_QUALITY_MISSING)
+            return gb_fail(GB_ERR_ARGUMENT,
+                           "stream %s: sample %lld of the batch has quality %d, expected 0..%d",
+                           stream->spec.name, (long long)i, quality[i], GB_QUALITY_MISSING);
+    }
+    GB_TRY(reserve_samples(stream, stream->count + count));
+    GB_TRY(append_times(builder, stream_index, count, time_ns));
+    float *to = stream->values + stream->count * stream->size;
+    memcpy(to, values, (size_t)(count * stream->size) * sizeof *to);
+    uint8_t *flags = stream->quality + stream->count;
+    for (int64_t i = 0; i < count; i++) {
+        flags[i] = quality ? quality[i] : GB_QUALITY_GOOD;
+        if (any_nan(to + i * stream->size, stream->size))
+            flags[i] = GB_QUALITY_MISSING;
+    }
+    stream->count += count;
+    return GB_OK;
+}
+
+/* What can be said of the times and qualities as a whole. */
+static void describe(gb_stream_view *view)
+{
+    view->ordered = true;
+    view->clean = true;
+    for (int64_t i = 0; i < view->count && view->clean; i++)
+        view->clean = view->quality[i] <= GB_QUALITY_UNCERTAIN;
+    bool even = view->count >= 2;
+    uint64_t step = 0;
+    for (int64_t i = 1; i < view->count; i++) {
+        view->ordered = view->ordered && view->time_ns[i] >= view->time_ns[i - 1];
+        uint64_t next = (uint64_t)view->time_ns[i] - (uint64_t)view->time_ns[i - 1];
+        even = even && (i == 1 || next == step);
+        step = next;
+    }
+    view->period_ns = even && view->ordered && step <= INT64_MAX ? (int64_t)step : 0;
+}
+
+/* Moves an array into the arena and frees the original. */
+static gb_status keep(gb_arena *arena, const void *data, size_t bytes, const void **out)
+{
+    void *kept = gb_arena_alloc(arena, bytes);
+    if (!kept)
+        return GB_ERR_MEMORY;
+    if (bytes > 0)
+        memcpy(kept, data, bytes);
+    *out = kept;
+    return GB_OK;
+}
+
+static gb_status finish_stream(gb_recording_builder *builder, int index, gb_stream_view *views)
+{
+    growing_stream *from = &builder->streams[index];
+    gb_stream_view *view = &views[index];
+    size_t count = (size_t)from->count;
+    const void *kept = NULL;
+    gb_stream_spec *spec = gb_arena_alloc(builder->arena, sizeof *spec);
+    if (!spec)
+        return GB_ERR_MEMORY;
+    *spec = from->spec;
+    view->spec = spec;
+    view->size = from->size;
+    view->count = from->count;
+    if (from->share >= 0) {
+        view->time_ns = views[from->share].time_ns;
+    } else {
+        GB_TRY(keep(builder->arena, from->time_ns, count * sizeof(int64_t), &kept));
+        view->time_ns = kept;
+    }
+    GB_TRY(keep(builder->arena, from->values, count * (size_t)from->size * sizeof(float), &kept));
+    view->values = kept;
+    GB_TRY(keep(builder->arena, from->quality, count, &kept));
+    view->quality = kept;
+    describe(view);
+    return GB_OK;
+}
+
+gb_status gb_recording_builder_finish(gb_recording_builder *builder, gb_recording **out)
+{
+    gb_recording *recording = calloc(1, sizeof *recording);
+    if (!recording)
+        return gb_fail(GB_ERR_MEMORY, "no memory for recording %s", builder->info.name);
+    size_t bytes = (size_t)builder->count * sizeof *recording->views;
+    recording->views = gb_arena_alloc(builder->arena, bytes);
+    gb_status status = recording->views ? GB_OK : GB_ERR_MEMORY;
+    for (int i = 0; status == GB_OK && i < builder->count; i++)
+        status = finish_stream(builder, i, recording->views);
+    if (status != GB_OK) {
+        free(recording);
+        return status;
+    }
+    recording->arena = builder->arena;
+    recording->info = builder->info;
+    recording->count = builder->count;
+    builder->arena = NULL;
+    gb_recording_builder_abandon(builder);
+    *out = recording;
+    return GB_OK;
+}
+
+void gb_recording_builder_abandon(gb_recording_builder *builder)
+{
+    if (!builder)
+        return;
+    for (int i = 0; i < builder->count; i++) {
+        free(builder->streams[i].time_ns);
+        free(builder->streams[i].values);
+        free(builder->streams[i].quality);
+    }
+    free(builder->streams);
+    gb_arena_destroy(builder->arena);
+    free(builder);
+}
+
+void gb_recording_destroy(gb_recording *recording)
+{
+    if (!recording)
+        return;
+    gb_arena_destroy(recording->arena);
+    free(recording);
+}
+
+const gb_recording_info *gb_recording_get_info(const gb_recording *recording)
+{
+    return &recording->info;
+}
+
+int gb_recording_stream_count(const gb_recording *recording)
+{
+    return recording->count;
+}
+
+const gb_stream_view *gb_recording_stream(const gb_recording *recording, int stream)
+{
+    if (stream < 0 || stream >= recording->count)
+        return NULL;
+    return &recording->views[stream];
+}
+
+int gb_recording_find(const gb_recording *recording, const char *name)
+{
+    for (int i = 0; i < recording->count; i++)
+        if (strcmp(recording->views[i].spec->name, name) == 0)
+            return i;
+    return -1;
+}
+
+size_t gb_recording_bytes(const gb_recording *recording)
+{
+    return gb_arena_used_bytes(recording->arena);
+}

@@ -1,0 +1,10 @@
+/* Private to record: checks shared by its files. */
+#ifndef GENBA_RECORD_STREAM_H
+#define GENBA_RECORD_STREAM_H
+
+#include "genba/record.h"
+
+/* GB_ERR_ARGUMENT with the stream's name when a field is out of range. */
+GB_MUST gb_status gb_stream_spec_check(const gb_stream_spec *spec);
+
+#endif
