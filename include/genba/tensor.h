@@ -186,12 +186,10 @@ GB_API void gb_exec_destroy(gb_exec *exec);
 GB_API gb_tensor gb_exec_tensor(const gb_exec *exec, const char *name);
 /* Runs all operations in order. Allocates nothing, cannot fail. */
 GB_API void gb_exec_run(gb_exec *exec);
-/* Time spent by operation kind since the last call: one line each, "matmul 12 calls 3.2 ms 95
- * GFLOP/s". Recording starts with the first call. */
-GB_API GB_MUST gb_status gb_exec_profile(gb_exec *exec,
-                                         gb_file_writer *writer_or_null,
-                                         char *text,
-                                         size_t size);
+/* Time by operation kind since the first call of this function (which starts the clock and writes
+ * ""), most first: "matmul   12 calls   3.2 ms   95.1 GFLOP/s". Writes at most size bytes, returns
+ * text. */
+GB_API const char *gb_exec_profile(gb_exec *exec, char *text, size_t size);
 
 #ifdef __cplusplus
 }

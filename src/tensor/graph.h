@@ -83,6 +83,9 @@ typedef struct gb_op_definition {
     size_t (*scratch_bytes)(const gb_node *node, const gb_shape *in, int threads);
     /* NULL: one an output element. */
     uint64_t (*flops)(const gb_node *node, const gb_shape *in);
+    /* Frozen weights: bytes of operand 1 laid out for the kernels (0: none), and the laying out. */
+    size_t (*packed_bytes)(const gb_run *run);
+    void (*pack)(const gb_run *run, void *packed);
     uint32_t in_place; /* bit k: out may use operand k's memory if that is its last use */
     bool updates;      /* writes operand 0, a leaf, whose memory its output is */
     bool view;         /* out is operand 0's memory seen with another shape */
