@@ -14,9 +14,9 @@
     X(RESHAPE, reshape)                                                                            \
     X(MATMUL, matmul)                                                                              \
     X(FILL, fill)                                                                                  \
-    X(BINARY, binary)                                                                              \
     X(UNARY, unary)                                                                                \
     X(UNARY_GRAD, unary_grad)                                                                      \
+    X(BINARY, binary)                                                                              \
     X(AFFINE, affine)                                                                              \
     X(REDUCE, reduce)                                                                              \
     X(BROADCAST, broadcast)
