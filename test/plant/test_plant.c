@@ -102,6 +102,45 @@ static void same_seed_same_bits(void **state)
     gb_plant_destroy(b);
 }
 
+typedef struct side_by_side {
+    gb_plant *plants[8];
+} side_by_side;
+
+static void run_one(void *context, int64_t part, int thread)
+{
+    (void)thread;
+    gb_plant *plant = ((side_by_side *)context)->plants[part];
+    for (int i = 0; i < 200; i++) {
+        double action[2];
+        wander((uint64_t)part, i, action);
+        if (gb_plant_step(plant, action, NULL, NULL) != GB_OK)
+            return; /* the comparison will find it */
+    }
+}
+
+static void plants_run_side_by_side(void **state)
+{
+    (void)state;
+    side_by_side parallel, serial;
+    gb_pool *pool = NULL;
+    assert_int_equal(gb_pool_create(3, &pool), GB_OK);
+    for (int i = 0; i < 8; i++) {
+        parallel.plants[i] = new_plant();
+        serial.plants[i] = new_plant();
+        assert_int_equal(gb_plant_reset(parallel.plants[i], (uint64_t)i, NULL), GB_OK);
+        assert_int_equal(gb_plant_reset(serial.plants[i], (uint64_t)i, NULL), GB_OK);
+    }
+    gb_pool_run(pool, run_one, &parallel, 8);
+    gb_pool_run(NULL, run_one, &serial, 8);
+    for (int i = 0; i < 8; i++) {
+        assert_true(gb_plant_get_result(serial.plants[i]).steps > 0);
+        assert_same_bits(parallel.plants[i], serial.plants[i]);
+        gb_plant_destroy(parallel.plants[i]);
+        gb_plant_destroy(serial.plants[i]);
+    }
+    gb_pool_destroy(pool);
+}
+
 static void a_bad_action_changes_nothing(void **state)
 {
     (void)state;
@@ -260,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_description_is_whole),
         cmocka_unit_test(same_seed_same_bits),
+        cmocka_unit_test(plants_run_side_by_side),
         cmocka_unit_test(a_bad_action_changes_nothing),
         cmocka_unit_test(commands_saturate),
         cmocka_unit_test(a_finished_plant_is_frozen),

@@ -110,8 +110,9 @@ static void recorded_poses_score_less(void **state)
     assert_true(fabs(sum / DEMO_COUNT - 0.8923) < 5e-4);
 }
 
-/* The other rule in use ends an episode above coverage 0.9025. The people recorded under it: who passed
- * it did so with the last action and with none before, so both rules pay the demonstrations alike. */
+/* The other rule in use ends an episode above coverage 0.9025. The people recorded under it: who
+ * passed it did so with the last action and with none before, so both rules pay the demonstrations
+ * alike. */
 static void people_stopped_above_0_9025(void **state)
 {
     (void)state;
