@@ -2,9 +2,9 @@
  * engine's inner loop: matmul operations, their gradients and attention call it and nothing else.
  *
  * Nothing here allocates. A caller asks for the scratch size while planning and passes the memory
- * in. Results have the same bits for any number of threads: work is cut by shape alone. In f32 every
- * element is summed in the order of k, so it does not depend on m either, except where K is cut
- * into slices (few tiles, long K) or one to four rows meet a transposed, unpacked B.
+ * in. Results have the same bits for any number of threads: work is cut by shape alone. In f32
+ * every element is summed in the order of k, so it does not depend on m either, except where K is
+ * cut into slices (few tiles, long K) or one to four rows meet a transposed, unpacked B.
  *
  * Thread-safety: calls may run at once if they share no scratch, output or pool. */
 #ifndef GENBA_TENSOR_KERNEL_GEMM_H
@@ -43,14 +43,19 @@ size_t gb_gemm_packed_b_bytes(const gb_gemm *g);
  * Reads g's n, k, transpose_b, b_type, bf16_compute, b and ldb. */
 void gb_gemm_pack_b(const gb_gemm *g, void *packed, gb_pool *pool);
 
-/* Bytes of scratch that gb_gemm_run (batch 1) or gb_gemm_run_batched needs with a pool of `threads`.
- * b_packed counts only as NULL or not NULL, so any pointer will do while planning. */
+/* Bytes of scratch that gb_gemm_run (batch 1) or gb_gemm_run_batched needs with a pool of
+ * `threads`. b_packed counts only as NULL or not NULL, so any pointer will do while planning. */
 size_t gb_gemm_scratch_bytes(const gb_gemm *g, int threads, int64_t batch);
 /* scratch: aligned to 64 bytes, sized by gb_gemm_scratch_bytes for this pool's threads. */
 void gb_gemm_run(const gb_gemm *g, void *scratch, gb_pool *pool);
 /* `batch` products whose operands lie `stride` elements apart; a stride of 0 repeats the operand
  * (not C). With b_packed every product uses the same B and stride_b is ignored. */
-void gb_gemm_run_batched(const gb_gemm *g, int64_t batch, int64_t stride_a, int64_t stride_b,
-                         int64_t stride_c, void *scratch, gb_pool *pool);
+void gb_gemm_run_batched(const gb_gemm *g,
+                         int64_t batch,
+                         int64_t stride_a,
+                         int64_t stride_b,
+                         int64_t stride_c,
+                         void *scratch,
+                         gb_pool *pool);
 
 #endif
