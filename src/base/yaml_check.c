@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/words.h"
 #include "base/yaml.h"
 
 enum {
@@ -51,63 +52,6 @@ fail_node(const tree_checker *checker, const gb_yaml_node *node, const char *exp
     return gb_fail(GB_ERR_SCHEMA, "%s:%d: %s%sexpected %s, found %s", checker->name, node->line,
                    checker->path, checker->path[0] != 0 ? ": " : "", expected,
                    describe(node, found));
-}
-
-/* Levenshtein's distance of two words, of which the first 63 bytes count. */
-static int distance(const char *a, const char *b)
-{
-    int row[WORD_BYTES];
-    int a_length = (int)strnlen(a, WORD_BYTES - 1), b_length = (int)strnlen(b, WORD_BYTES - 1);
-    for (int j = 0; j <= b_length; j++)
-        row[j] = j;
-    for (int i = 1; i <= a_length; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= b_length; j++) {
-            int change = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            int least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-            row[j] = change < least ? change : least;
-        }
-    }
-    return row[b_length];
-}
-
-/* A list of allowed words and the one nearest to what was written. */
-typedef struct word_list {
-    const char *written;
-    const char *nearest;
-    int nearest_distance;
-    size_t used;
-    char text[TEXT_BYTES];
-} word_list;
-
-static void add_word(word_list *list, const char *word)
-{
-    int apart = distance(list->written, word);
-    if (list->nearest == NULL || apart < list->nearest_distance) {
-        list->nearest = word;
-        list->nearest_distance = apart;
-    }
-    if (list->used >= sizeof list->text - 1)
-        return;
-    int put = snprintf(list->text + list->used, sizeof list->text - list->used, "%s%s",
-                       list->used > 0 ? ", " : "", word);
-    list->used += put > 0 ? (size_t)put : 0;
-    if (list->used >= sizeof list->text)
-        memcpy(list->text + sizeof list->text - 5, " ...", 5);
-}
-
-/* "did you mean ..." only when the words are alike: at most a third of the letters differ, or one
- * or two in short words. */
-static void suggest(const word_list *list, char text[TEXT_BYTES])
-{
-    int length = (int)strnlen(list->written, WORD_BYTES);
-    int allowed = length / 3 < 2 ? 2 : length / 3;
-    text[0] = 0;
-    if (list->nearest != NULL && list->nearest_distance <= allowed &&
-        list->nearest_distance < length)
-        snprintf(text, TEXT_BYTES, "did you mean \"%s\"? ", list->nearest);
 }
 
 /* ---- scalars ---- */
@@ -198,17 +142,16 @@ static gb_status check_word(const tree_checker *checker,
 {
     if (node->kind != GB_YAML_SCALAR)
         return fail_node(checker, node, "one word");
-    word_list list = {.written = node->text};
+    gb_words words = {.written = node->text};
     for (uint32_t i = 0; i < schema->enumeration.count; i++) {
         if (strcmp(node->text, schema->enumeration.strings[i].str) == 0)
             return GB_OK;
-        add_word(&list, schema->enumeration.strings[i].str);
+        gb_words_add(&words, schema->enumeration.strings[i].str);
     }
-    char found[TEXT_BYTES], suggestion[TEXT_BYTES];
-    suggest(&list, suggestion);
+    char found[TEXT_BYTES];
     return gb_fail(GB_ERR_SCHEMA, "%s:%d: %s: found %s, which is not allowed here; %sallowed: %s",
-                   checker->name, node->line, checker->path, describe(node, found), suggestion,
-                   list.text);
+                   checker->name, node->line, checker->path, describe(node, found),
+                   gb_words_suggest(&words), words.list);
 }
 
 /* ---- sequences and mappings ---- */
@@ -293,14 +236,12 @@ static gb_status fail_unknown_key(const tree_checker *checker,
                                   const gb_yaml_node *entry,
                                   const cyaml_schema_value_t *schema)
 {
-    word_list list = {.written = entry->key};
+    gb_words words = {.written = entry->key};
     for (const cyaml_schema_field_t *field = schema->mapping.fields; field->key != NULL; field++)
-        add_word(&list, field->key);
-    char suggestion[TEXT_BYTES];
-    suggest(&list, suggestion);
+        gb_words_add(&words, field->key);
     return gb_fail(GB_ERR_SCHEMA, "%s:%d: unknown key \"%.60s\"%s%s; %sallowed here: %s",
                    checker->name, entry->key_line, entry->key, checker->path[0] != 0 ? " in " : "",
-                   checker->path, suggestion, list.text);
+                   checker->path, gb_words_suggest(&words), words.list);
 }
 
 static const cyaml_schema_field_t *find_field(const cyaml_schema_value_t *schema, const char *key)
@@ -363,15 +304,15 @@ check_bitfield(tree_checker *checker, const gb_yaml_node *node, const cyaml_sche
     if (node->kind != GB_YAML_MAPPING)
         return fail_node(checker, node, "a mapping (\"key: value\" lines)");
     for (const gb_yaml_node *entry = node->first; entry != NULL; entry = entry->next) {
-        word_list list = {.written = entry->key};
+        gb_words words = {.written = entry->key};
         bool known = false;
         for (uint32_t i = 0; i < schema->bitfield.count && !known; i++) {
             known = strcmp(entry->key, schema->bitfield.bitdefs[i].name) == 0;
-            add_word(&list, schema->bitfield.bitdefs[i].name);
+            gb_words_add(&words, schema->bitfield.bitdefs[i].name);
         }
         if (!known)
             return gb_fail(GB_ERR_SCHEMA, "%s:%d: unknown key \"%.60s\" in %s; allowed here: %s",
-                           checker->name, entry->key_line, entry->key, checker->path, list.text);
+                           checker->name, entry->key_line, entry->key, checker->path, words.list);
         GB_TRY(fail_if_repeated(checker, node, entry));
     }
     return GB_OK;
@@ -433,10 +374,10 @@ gb_yaml_check(const char *name, const gb_yaml_node *root, const cyaml_schema_val
     tree_checker checker = {.name = name};
     if (root != NULL)
         return check_value(&checker, root, schema);
-    word_list list = {.written = ""};
+    gb_words words = {.written = ""};
     if (schema->type == CYAML_MAPPING)
         for (const cyaml_schema_field_t *f = schema->mapping.fields; f->key != NULL; f++)
-            add_word(&list, f->key);
+            gb_words_add(&words, f->key);
     return gb_fail(GB_ERR_SCHEMA, "%s:1: the file is empty; expected the keys: %s", name,
-                   list.text);
+                   words.list);
 }
