@@ -18,7 +18,9 @@ gb_status gb_json_parse(const char *name, const char *text, size_t size, json_t 
 {
     json_error_t error;
     json_t *document = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (document == NULL && json_error_code(&error) == json_error_out_of_memory)
+    /* jansson words every failure except the ones of memory */
+    if (document == NULL &&
+        (error.text[0] == 0 || json_error_code(&error) == json_error_out_of_memory))
         return gb_fail(GB_ERR_MEMORY, "%s: not enough memory to read it", name);
     if (document == NULL)
         return gb_fail(GB_ERR_PARSE, "%s:%d: not JSON at column %d: %s; the file may be cut", name,

@@ -41,7 +41,9 @@ static gb_status build(
                                    .flags = CYAML_CFG_NO_ALIAS};
     cyaml_data_t *data = NULL;
     cyaml_err_t error = cyaml_load_data((const uint8_t *)text, size, &config, schema, &data, NULL);
-    if (error == CYAML_ERR_OOM)
+    /* The text was parsed just before: its parser can only have run out of memory. */
+    if (error == CYAML_ERR_OOM || error == CYAML_ERR_LIBYAML_PARSER ||
+        error == CYAML_ERR_LIBYAML_PARSER_INIT)
         return gb_fail(GB_ERR_MEMORY, "%s: not enough memory to read it", name);
     if (error != CYAML_OK)
         return gb_fail(GB_ERR_SCHEMA, "%s: %s (%s)", name, cyaml_strerror(error), kept.text);
