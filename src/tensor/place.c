@@ -38,9 +38,12 @@ static void find_last_reads(const gb_plan *plan, int32_t *last)
         for (int k = 0; k < node->operand_count; k++)
             if (node->operand[k] != GB_NONE)
                 last[plan->root[node->operand[k]]] = i;
-        if (node->output || gb_node_is_leaf(node, GB_LEAF_INPUT))
-            last[plan->root[i]] = plan->count;
     }
+    /* Inputs and outputs outlive every reader. */
+    for (int32_t i = 0; i < plan->count; i++)
+        if (plan->live[i] &&
+            (plan->nodes[i].output || gb_node_is_leaf(&plan->nodes[i], GB_LEAF_INPUT)))
+            last[plan->root[i]] = plan->count;
 }
 
 /* Node i takes over the memory of an operand it is the last to read. */
