@@ -28,6 +28,8 @@ typedef struct gb_kernels {
     void (*unary_grad)(gb_unary kind, int64_t n, const float *x, const float *dy, float *dx);
     void (*affine)(int64_t n, const float *x, float scale, float offset, float *y);
     void (*axpy)(int64_t n, float a, const float *x, float *y); /* y += a x */
+    /* y[i] += scale a[i] b[i] */
+    void (*multiply_add)(int64_t n, float scale, const float *a, const float *b, float *y);
     float (*dot)(int64_t n, const float *a, const float *b);
     float (*sum)(int64_t n, const float *x);
     float (*max)(int64_t n, const float *x);                           /* -infinity for n = 0 */
@@ -40,7 +42,19 @@ typedef struct gb_kernels {
                       const float *w,
                       const float *b,
                       float *y);
-    /* y[i] = exp(x[i] - shift), returns their sum */
+    /* sum of dy[i] w[i] (x[i] - shift); w NULL: 1 */
+    float (*dot_about)(int64_t n, const float *dy, const float *w, const float *x, float shift);
+    /* dx[i] = dy[i] w[i] scale + (x[i] - shift) slope + offset; w NULL: 1 */
+    void (*normalise_grad)(int64_t n,
+                           const float *dy,
+                           const float *w,
+                           const float *x,
+                           float shift,
+                           float scale,
+                           float slope,
+                           float offset,
+                           float *dx);
+    /* y[i] = exp(x[i] - shift), returns their sum; y NULL: only the sum */
     float (*exp_shift_sum)(int64_t n, const float *x, float shift, float *y);
     void (*swiglu)(int64_t n, const float *gate, const float *up, float *y);
     void (*swiglu_grad)(
@@ -65,6 +79,8 @@ typedef struct gb_kernels {
 } gb_kernels;
 
 extern const gb_kernels gb_kernels_ref;
+extern const gb_kernels gb_kernels_avx2;
+extern const gb_kernels gb_kernels_avx512; /* AMX machines use it too */
 /* The table for gb_cpu_get()->used. */
 const gb_kernels *gb_kernels_get(void);
 /* The table of one level, NULL if this machine cannot run it; for tests. */
