@@ -141,6 +141,8 @@ GB_API GB_MUST gb_status gb_dataset_create(gb_dataset **out);
 GB_API void gb_dataset_destroy(gb_dataset *dataset); /* its recordings too; NULL is fine */
 /* Appends; on success the dataset owns the recording. */
 GB_API GB_MUST gb_status gb_dataset_add(gb_dataset *dataset, gb_recording *recording);
+/* Moves all recordings of `from` behind those of `dataset`, all or none; `from` is empty then. */
+GB_API GB_MUST gb_status gb_dataset_merge(gb_dataset *dataset, gb_dataset *from);
 GB_API int64_t gb_dataset_count(const gb_dataset *dataset);
 /* index in [0, count); NULL otherwise. Borrowed from the dataset. */
 GB_API const gb_recording *gb_dataset_get(const gb_dataset *dataset, int64_t index);

@@ -29,20 +29,37 @@ void gb_dataset_destroy(gb_dataset *dataset)
     free(dataset);
 }
 
+static gb_status reserve(gb_dataset *dataset, int64_t need)
+{
+    if (need <= dataset->room)
+        return GB_OK;
+    int64_t room = need > 2 * dataset->room ? need : 2 * dataset->room;
+    gb_recording **grown = realloc(dataset->recordings, (size_t)room * sizeof *grown);
+    if (!grown)
+        return gb_fail(GB_ERR_MEMORY, "no memory for more than %lld recordings",
+                       (long long)dataset->count);
+    dataset->recordings = grown;
+    dataset->room = room;
+    return GB_OK;
+}
+
 gb_status gb_dataset_add(gb_dataset *dataset, gb_recording *recording)
 {
     if (!recording)
         return gb_fail(GB_ERR_ARGUMENT, "gb_dataset_add: the recording is NULL");
-    if (dataset->count == dataset->room) {
-        int64_t room = dataset->room ? 2 * dataset->room : 16;
-        gb_recording **grown = realloc(dataset->recordings, (size_t)room * sizeof *grown);
-        if (!grown)
-            return gb_fail(GB_ERR_MEMORY, "no memory for more than %lld recordings",
-                           (long long)dataset->count);
-        dataset->recordings = grown;
-        dataset->room = room;
-    }
+    GB_TRY(reserve(dataset, dataset->count + 1));
     dataset->recordings[dataset->count++] = recording;
+    return GB_OK;
+}
+
+gb_status gb_dataset_merge(gb_dataset *dataset, gb_dataset *from)
+{
+    if (dataset == from)
+        return gb_fail(GB_ERR_ARGUMENT, "gb_dataset_merge: a dataset cannot be merged into itself");
+    GB_TRY(reserve(dataset, dataset->count + from->count));
+    for (int64_t i = 0; i < from->count; i++)
+        dataset->recordings[dataset->count++] = from->recordings[i];
+    from->count = 0;
     return GB_OK;
 }
 
