@@ -52,7 +52,7 @@ static void mark_live(gb_plan *plan)
  * the activation in its epilogue. An update in between could change what the product reads. */
 static gb_status fuse_activations(gb_plan *plan)
 {
-    int32_t *readers = calloc((size_t)plan->count, sizeof(int32_t));
+    int32_t *readers = calloc((size_t)plan->count + 1, sizeof(int32_t));
     if (!readers)
         return gb_fail(GB_ERR_MEMORY, "plan: no memory for %d counters", plan->count);
     for (int32_t i = 0; i < plan->count; i++)
