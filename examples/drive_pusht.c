@@ -79,6 +79,10 @@ static void rule(const double *observation, const gb_plant_body *block, double *
 int main(int argc, char **argv)
 {
     char *end = NULL;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        puts("usage: drive_pusht SEED [DEMONSTRATIONS.csv]");
+        return EXIT_SUCCESS;
+    }
     long seed = argc > 1 ? strtol(argv[1], &end, 10) : -1;
     if (argc < 2 || argc > 3 || *end != 0 || seed < 0) {
         fprintf(stderr, "usage: drive_pusht SEED [DEMONSTRATIONS.csv]\n");

@@ -141,7 +141,7 @@ static gb_status get(const gb_json_at *object, const char *key, gb_json_at *out)
 gb_status
 gb_json_int(const gb_json_at *object, const char *key, int64_t low, int64_t high, int64_t *out)
 {
-    gb_json_at at;
+    gb_json_at at = {0};
     GB_TRY(get(object, key, &at));
     return gb_json_as_int(&at, low, high, out);
 }
@@ -149,28 +149,28 @@ gb_json_int(const gb_json_at *object, const char *key, int64_t low, int64_t high
 gb_status
 gb_json_number(const gb_json_at *object, const char *key, double low, double high, double *out)
 {
-    gb_json_at at;
+    gb_json_at at = {0};
     GB_TRY(get(object, key, &at));
     return gb_json_as_number(&at, low, high, out);
 }
 
 gb_status gb_json_bool(const gb_json_at *object, const char *key, bool *out)
 {
-    gb_json_at at;
+    gb_json_at at = {0};
     GB_TRY(get(object, key, &at));
     return gb_json_as_bool(&at, out);
 }
 
 gb_status gb_json_text(const gb_json_at *object, const char *key, const char **out)
 {
-    gb_json_at at;
+    gb_json_at at = {0};
     GB_TRY(get(object, key, &at));
     return gb_json_as_text(&at, out);
 }
 
 gb_status gb_json_object(const gb_json_at *object, const char *key, gb_json_at *out)
 {
-    gb_json_at at;
+    gb_json_at at = {0};
     GB_TRY(get(object, key, &at));
     GB_TRY(gb_json_as_object(&at));
     *out = at;
@@ -179,7 +179,7 @@ gb_status gb_json_object(const gb_json_at *object, const char *key, gb_json_at *
 
 gb_status gb_json_array(const gb_json_at *object, const char *key, gb_json_at *out)
 {
-    gb_json_at at;
+    gb_json_at at = {0};
     GB_TRY(get(object, key, &at));
     GB_TRY(gb_json_as_array(&at));
     *out = at;

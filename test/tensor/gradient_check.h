@@ -56,9 +56,9 @@ typedef struct gradient_run {
     int64_t parameters;
 } gradient_run;
 
-static inline const char *gradient_name(int64_t index, char name[32])
+static inline const char *gradient_name(int64_t index, char name[48])
 {
-    snprintf(name, 32, "check.gradient.%lld", (long long)index);
+    snprintf(name, 48, "check.gradient.%lld", (long long)index);
     return name;
 }
 
@@ -76,7 +76,7 @@ gradient_graph(const gradient_check *check, bool differentiate, bool recompute, 
     if (differentiate)
         GRADIENT_OK(gb_graph_backward(g, loss, recompute));
     for (int64_t i = 0; differentiate && gb_graph_parameter_at(g, i) != GB_NONE; i++) {
-        char name[32];
+        char name[48];
         gb_value gradient = gb_graph_gradient(g, gb_graph_parameter_at(g, i));
         if (gradient != GB_NONE)
             gb_graph_output(g, gradient_name(i, name), gb_op_affine(g, gradient, 1, 0));
@@ -151,7 +151,7 @@ static inline void gradient_compare(const gradient_check *check,
                                     int64_t index,
                                     gb_tensors *set)
 {
-    char name[32];
+    char name[48];
     const char *leaf =
         gb_value_name(backward->graph, gb_graph_parameter_at(backward->graph, index));
     gb_tensor g = gb_exec_tensor(backward->exec, gradient_name(index, name));
