@@ -179,7 +179,7 @@ static inline void gradient_compare(const gradient_check *check,
 static inline void gradient_same(const gradient_run *a, const gradient_run *b, const char *what)
 {
     for (int64_t i = -1; i < a->parameters; i++) {
-        char name[32] = "check.y";
+        char name[48] = "check.y";
         gb_tensor x = gb_exec_tensor(a->exec, i < 0 ? name : gradient_name(i, name));
         gb_tensor y = gb_exec_tensor(b->exec, name);
         if (!x.data)
