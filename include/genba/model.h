@@ -15,9 +15,9 @@
 extern "C" {
 #endif
 
-/* ---- config: plain data, read from YAML or JSON by one schema
- * ------------------------------------ Unknown keys, wrong types and impossible values are
- * GB_ERR_SCHEMA with file and line. */
+/* ---- config: plain data, read from YAML or JSON by one schema -------------------------------
+ * Unknown keys, wrong types and impossible values are GB_ERR_SCHEMA with file and line. A value
+ * left out is 0 or NULL, which stands for its default where it has one (docs/model.md). */
 
 /* How streams become tokens. One file each in src/model/codec/. */
 typedef enum gb_codec_kind {
@@ -51,6 +51,8 @@ typedef struct gb_codec_config {
     int look_back;  /* rows of past a window holds; frames for poses */
     char **streams; /* [stream_count] read in this order; none: every numeric stream (series) */
     unsigned stream_count;
+    int *sizes; /* vector: [size_count = stream_count] values in a sample of each stream */
+    unsigned size_count;
     int hidden;           /* width of the encoder's hidden layer; 0: one linear map */
     int patch;            /* series: rows in a token; look_back is a multiple of it */
     gb_pose_body *bodies; /* poses */
@@ -91,7 +93,11 @@ typedef struct gb_head_config {
     int shortcuts; /* quantile: linear maps look_back -> horizon, one closed-form ridge fit a source
                     */
     float ridge;   /* lambda = ridge x mean of the diagonal */
-    char *action;  /* flow: the action stream */
+    int *evaluation_horizons; /* quantile: the loss weighs row h by the sum over these H' >= h of
+                                 1 / H'; none: 96, 192, 336, 720 cut to the horizon */
+    unsigned evaluation_horizon_count;
+    char *action;      /* flow: the action stream */
+    int action_size;   /* flow: values in an action; 0: 2 */
     char *relative_to; /* flow: a point stream; actions are predicted relative to its last value;
                           NULL: absolute */
     int width, hidden, blocks,
@@ -118,8 +124,7 @@ GB_API GB_MUST gb_status gb_model_config_check(const gb_model_config *config,
                                                const char *path,
                                                const char *prefix);
 
-/* ---- model
- * --------------------------------------------------------------------------------------- */
+/* ---- model */
 typedef struct gb_model gb_model;
 
 /* A new model: weights by their init rules under `seed`, statistics empty. The config is copied. */
@@ -136,8 +141,7 @@ GB_API const gb_model_config *gb_model_get_config(const gb_model *model);
 GB_API gb_tensors *gb_model_weights(const gb_model *model);
 GB_API int64_t gb_model_parameter_count(const gb_model *model);
 
-/* ---- feeding: from windows of recordings to the inputs of a graph
- * ----------------------------------- */
+/* ---- feeding: from windows of recordings to the inputs of a graph */
 /* The windows this model reads: streams, look-back, horizon, padding. Pointers live as long as the
  * model. */
 GB_API GB_MUST gb_status gb_model_window_spec(const gb_model *model,
@@ -171,20 +175,20 @@ GB_API void gb_feed_destroy(gb_feed *feed);
 GB_API GB_MUST gb_status gb_feed_row(
     gb_feed *feed, const gb_window_index *index, int64_t example, int symmetry, int64_t row);
 
-/* ---- graphs
- * ---------------------------------------------------------------------------------------- */
+/* ---- graphs */
 /* Training: appends the whole forward pass and the loss (output "loss", f32 scalar). Inputs are
  * declared by codec and head; besides them "step" (i32 scalar) if anything is random. training:
  * dropout, noise on. */
 GB_API GB_MUST gb_status gb_model_build_loss(
     const gb_model *model, gb_graph *graph, int64_t batch, bool training, gb_value *out_loss);
 
-/* ---- sessions: using a model
- * ------------------------------------------------------------------------ */
+/* ---- sessions: using a model */
 typedef struct gb_session gb_session;
 typedef struct gb_session_options {
     gb_pool *pool;    /* borrowed; NULL: the calling thread */
     int64_t batch;    /* rows computed at once; default 1 */
+    bool scaled;      /* forecasts: the past comes z-scored, as training saw it; default false:
+                         each series is first scaled by its own mean and spread, so any unit will do */
     gb_dtype compute; /* GB_F32, or GB_BF16: weights kept in bf16, half the memory traffic */
 } gb_session_options;
 GB_API gb_session_options gb_session_defaults(void);
@@ -198,7 +202,10 @@ GB_API void gb_session_destroy(gb_session *session);
  * in the same units; horizon <= the head's (longer: gb_session_forecast_rolling's business). */
 GB_API GB_MUST gb_status gb_session_forecast(
     gb_session *session, const float *past, int64_t count, int64_t horizon, float *out);
-/* Flow head. observation: for each stream of the codec in its order, [look_back x size], oldest
+/* What gb_session_act reads, in order; NULL past the end. Lives as long as the model. */
+GB_API const gb_window_stream *
+gb_model_observation(const gb_model *model, int index, int64_t *out_size);
+/* Flow head. observation: for each stream of gb_model_observation, [look_back x size], oldest
  * first; out [horizon x action size] in the action's units. Same seed and tick, same chunk.
  * Allocates nothing. */
 GB_API GB_MUST gb_status gb_session_act(

@@ -250,6 +250,9 @@ GB_API GB_MUST gb_status gb_window_index_create(const gb_dataset *dataset,
                                                 gb_window_index **out);
 GB_API void gb_window_index_destroy(gb_window_index *index); /* NULL is fine */
 GB_API int64_t gb_window_count(const gb_window_index *index);
+/* What it was created from; borrowed, as long as the index (the dataset: its owner's life). */
+GB_API const gb_window_spec *gb_window_index_spec(const gb_window_index *index);
+GB_API const gb_dataset *gb_window_index_dataset(const gb_window_index *index);
 /* Values in one sample of the spec's stream number `stream`. */
 GB_API int64_t gb_window_stream_size(const gb_window_index *index, int stream);
 
@@ -275,6 +278,15 @@ typedef struct gb_window_out {
 GB_API GB_MUST gb_status gb_window_read(const gb_window_index *index,
                                         int64_t window,
                                         const gb_window_out *outs);
+
+/* Reads one value of one stream: past [look_back], future [horizon], NaN where missing; either may
+ * be NULL. stream and column must exist. As gb_window_read otherwise. */
+GB_API GB_MUST gb_status gb_window_read_column(const gb_window_index *index,
+                                               int64_t window,
+                                               int stream,
+                                               int64_t column,
+                                               float *past,
+                                               float *future);
 
 typedef struct gb_window_place {
     int64_t recording; /* in the dataset */

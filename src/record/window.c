@@ -289,6 +289,16 @@ int64_t gb_window_count(const gb_window_index *index)
     return index->window_count;
 }
 
+const gb_window_spec *gb_window_index_spec(const gb_window_index *index)
+{
+    return &index->spec;
+}
+
+const gb_dataset *gb_window_index_dataset(const gb_window_index *index)
+{
+    return index->dataset;
+}
+
 int64_t gb_window_stream_size(const gb_window_index *index, int stream)
 {
     if (stream < 0 || stream >= index->spec.stream_count)
@@ -302,6 +312,7 @@ int64_t gb_window_stream_size(const gb_window_index *index, int stream)
 typedef struct block {
     const track *track;
     int64_t size, stride;
+    int64_t column; /* the only value wanted of a sample, or -1: all of them */
     int64_t period_ns, grid_start_ns;
     gb_quality worst;
     float *values;  /* or NULL */
@@ -354,6 +365,10 @@ static void write_row(const block *b, int64_t at, int64_t sample, uint8_t presen
                                   /* a vector with one value missing still has the others */
                                   stream->quality[sample] == GB_QUALITY_MISSING);
     const float *from = usable ? stream->values + sample * b->size : NULL;
+    if (b->column >= 0) {
+        b->values[at] = from ? from[b->column] : NAN;
+        return;
+    }
     for (int64_t c = 0; c < b->size; c++) {
         float value = from ? from[c] : NAN;
         if (b->values)
@@ -367,6 +382,11 @@ static void write_row(const block *b, int64_t at, int64_t sample, uint8_t presen
 static void copy_rows(const block *b, int64_t at, int64_t sample, int64_t count)
 {
     const float *from = b->track->stream->values + sample * b->size;
+    if (b->column >= 0) {
+        for (int64_t i = 0; i < count; i++)
+            b->values[at + i] = from[i * b->size + b->column];
+        return;
+    }
     if (b->stride == b->size) {
         if (b->values)
             memcpy(b->values + at * b->size, from, (size_t)(count * b->size) * sizeof *from);
@@ -435,6 +455,7 @@ gb_status gb_window_read(const gb_window_index *index, int64_t window, const gb_
         int64_t size = index->sizes[s];
         block b = {.track = &from->tracks[s],
                    .size = size,
+                   .column = -1,
                    .stride = outs[s].past_stride ? outs[s].past_stride : size,
                    .period_ns = index->spec.period_ns,
                    .grid_start_ns = from->grid_start_ns,
@@ -447,6 +468,35 @@ gb_status gb_window_read(const gb_window_index *index, int64_t window, const gb_
         b.masks = outs[s].future_mask;
         read_rows(&b, from, now + w->future_first, w->horizon);
     }
+    return GB_OK;
+}
+
+gb_status gb_window_read_column(const gb_window_index *index,
+                                int64_t window,
+                                int stream,
+                                int64_t column,
+                                float *past,
+                                float *future)
+{
+    const span *from = NULL;
+    int64_t now = 0;
+    if (stream < 0 || stream >= index->spec.stream_count || column < 0 ||
+        column >= index->sizes[stream])
+        return gb_fail(GB_ERR_ARGUMENT, "value %lld of window stream %d asked for: there is none",
+                       (long long)column, stream);
+    GB_TRY(locate(index, window, &from, &now));
+    const gb_window_stream *w = &index->streams[stream];
+    block b = {.track = &from->tracks[stream],
+               .size = index->sizes[stream],
+               .stride = 1,
+               .column = column,
+               .period_ns = index->spec.period_ns,
+               .grid_start_ns = from->grid_start_ns,
+               .worst = index->spec.worst,
+               .values = past};
+    read_rows(&b, from, now - w->look_back + 1, w->look_back);
+    b.values = future;
+    read_rows(&b, from, now + w->future_first, w->horizon);
     return GB_OK;
 }
 

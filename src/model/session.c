@@ -1,0 +1,239 @@
+/* A session: one caller's buffers for one model. Which graphs it holds depends on the head; all are
+ * planned and allocated here at creation, and nothing is allocated in a step. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/feed.h"
+
+enum {
+    READ_ROWS = 32 /* bytes of a long text read at once; the rest one at a time */
+};
+
+/* One planned graph ready to run. */
+typedef struct program {
+    gb_plan *plan;
+    gb_exec *exec;
+    gb_tensor inputs[GB_INPUTS_MAX], starts[GB_INPUTS_MAX], outputs[GB_INPUTS_MAX];
+    int32_t *position; /* of cached graphs */
+} program;
+
+struct gb_session {
+    const gb_model *model; /* borrowed */
+    const gb_codec_definition *codec;
+    const gb_head_definition *head;
+    gb_session_options options;
+    gb_window_part *parts; /* of an observation */
+    int part_count;
+    program predict;             /* forecasts, actions */
+    program read_many, read_one; /* bytes */
+    gb_tensors *caches;          /* shared by both */
+    int64_t position;            /* bytes read */
+};
+
+gb_session_options gb_session_defaults(void)
+{
+    return (gb_session_options){.batch = 1, .compute = GB_F32};
+}
+
+static void program_destroy(program *p)
+{
+    gb_exec_destroy(p->exec);
+    gb_plan_destroy(p->plan);
+}
+
+/* rows 0: whole windows. */
+static gb_status program_create(gb_session *session, int64_t rows, program *out)
+{
+    gb_graph *graph = NULL;
+    gb_status status = GB_OK;
+    const gb_model *model = session->model;
+    GB_TRY(gb_graph_create((gb_graph_options){.compute = session->options.compute}, &graph));
+    if (rows > 0) {
+        GB_TRY_OR(done, gb_model_build_read(model, graph, rows));
+        GB_TRY_OR(done, gb_graph_init_state(graph, session->caches));
+    } else {
+        GB_TRY_OR(done, gb_model_build_predict(model, graph, session->options.batch));
+    }
+    GB_TRY_OR(done, gb_plan_create(graph, gb_pool_threads(session->options.pool), &out->plan));
+    gb_exec_options options = {.pool = session->options.pool,
+                               .weights = model->weights,
+                               .state = session->caches,
+                               .frozen = true};
+    GB_TRY_OR(done, gb_exec_create(out->plan, options, &out->exec));
+    gb_bind(out->exec, session->codec->inputs, out->inputs);
+    gb_bind(out->exec, session->head->starts, out->starts);
+    gb_bind(out->exec, session->head->outputs, out->outputs);
+    out->position = gb_exec_tensor(out->exec, "position").data;
+done:
+    gb_graph_destroy(graph);
+    return status;
+}
+
+static gb_status prepare_observation(gb_session *session)
+{
+    const gb_model *model = session->model;
+    session->parts = calloc((size_t)model->plan.count + 1, sizeof *session->parts);
+    if (!session->parts)
+        return gb_fail(GB_ERR_MEMORY, "session: no memory");
+    const gb_window_stream *stream;
+    int64_t size = 0;
+    for (int i = 0; (stream = gb_model_observation(model, i, &size)) != NULL; i++)
+        session->parts[session->part_count++] =
+            (gb_window_part){.name = stream->name, .look_back = stream->look_back, .size = size};
+    return GB_OK;
+}
+
+gb_status gb_session_create(const gb_model *model, gb_session_options options, gb_session **out)
+{
+    if (options.batch < 1 || options.batch > 1 << 20)
+        return gb_fail(GB_ERR_ARGUMENT, "session: batch is %lld, expected 1 to %d",
+                       (long long)options.batch, 1 << 20);
+    gb_session *session = calloc(1, sizeof *session);
+    if (!session)
+        return gb_fail(GB_ERR_MEMORY, "session: no memory");
+    session->model = model;
+    session->codec = gb_codec_of(model->config->codec.kind);
+    session->head = gb_head_of(model->config->head.kind);
+    session->options = options;
+    gb_status status = GB_OK;
+    GB_TRY_OR(fail, gb_tensors_create(&session->caches));
+    GB_TRY_OR(fail, prepare_observation(session));
+    if (model->config->head.kind == GB_HEAD_TOKEN) {
+        GB_TRY_OR(fail, program_create(session, 1, &session->read_one));
+        GB_TRY_OR(fail, program_create(session, READ_ROWS, &session->read_many));
+    } else {
+        GB_TRY_OR(fail, program_create(session, 0, &session->predict));
+    }
+    *out = session;
+    return GB_OK;
+fail:
+    gb_session_destroy(session);
+    return status;
+}
+
+void gb_session_destroy(gb_session *session)
+{
+    if (!session)
+        return;
+    program_destroy(&session->predict);
+    program_destroy(&session->read_many);
+    program_destroy(&session->read_one);
+    gb_tensors_destroy(session->caches);
+    free(session->parts);
+    free(session);
+}
+
+static gb_status check_head(const gb_session *session, gb_head_kind wanted, const char *call)
+{
+    if (session->model->config->head.kind == wanted)
+        return GB_OK;
+    return gb_fail(GB_ERR_ARGUMENT, "%s: this model has a %s head and a %s codec", call,
+                   session->head->name, session->codec->name);
+}
+
+/* ---- forecasts ------------------------------------------------------------------------------ */
+
+static gb_window_view view_of_past(const gb_session *session, gb_window_part *part)
+{
+    gb_window_view view = {.parts = part, .part_count = 1, .scale = 1.0f};
+    if (!session->options.scaled)
+        gb_scale_of(part->past, part->look_back, &view.center, &view.scale);
+    return view;
+}
+
+gb_status gb_session_forecast(
+    gb_session *session, const float *past, int64_t count, int64_t horizon, float *out)
+{
+    const gb_model *model = session->model;
+    GB_TRY(check_head(session, GB_HEAD_QUANTILE, "forecast"));
+    int64_t look_back = model->config->codec.look_back, batch = session->options.batch;
+    if (count < 0 || horizon < 1 || horizon > model->config->head.horizon)
+        return gb_fail(
+            GB_ERR_ARGUMENT,
+            "forecast: %lld series, %lld rows ahead; this model sees up to %d rows ahead",
+            (long long)count, (long long)horizon, model->config->head.horizon);
+    program *p = &session->predict;
+    int64_t quantiles = p->outputs[0].shape.dim[2];
+    for (int64_t first = 0; first < count; first += batch) {
+        int64_t rows = count - first < batch ? count - first : batch;
+        for (int64_t i = 0; i < rows; i++) {
+            gb_window_part part = {
+                .past = past + (first + i) * look_back, .look_back = look_back, .size = 1};
+            gb_window_view view = view_of_past(session, &part);
+            session->codec->fill(model, &view, p->inputs, i);
+        }
+        gb_exec_run(p->exec);
+        for (int64_t i = 0; i < rows; i++) {
+            gb_window_part part = {
+                .past = past + (first + i) * look_back, .look_back = look_back, .size = 1};
+            gb_window_view view = view_of_past(session, &part);
+            session->head->finish(model, &view, p->outputs, i, horizon,
+                                  out + (first + i) * horizon * quantiles);
+        }
+    }
+    return GB_OK;
+}
+
+/* ---- actions -------------------------------------------------------------------------------- */
+
+gb_status gb_session_act(
+    gb_session *session, const float *const *observation, uint64_t seed, uint64_t tick, float *out)
+{
+    const gb_model *model = session->model;
+    GB_TRY(check_head(session, GB_HEAD_FLOW, "act"));
+    for (int i = 0; i < session->part_count; i++)
+        session->parts[i].past = observation[i];
+    gb_window_view view = {
+        .parts = session->parts, .part_count = session->part_count, .scale = 1.0f};
+    program *p = &session->predict;
+    session->codec->fill(model, &view, p->inputs, 0);
+    if (session->head->start)
+        session->head->start(model, seed, tick, p->starts, 0);
+    gb_exec_run(p->exec);
+    session->head->finish(model, &view, p->outputs, 0, model->config->head.horizon, out);
+    return GB_OK;
+}
+
+/* ---- bytes ---------------------------------------------------------------------------------- */
+
+static const program *read_some(gb_session *session, const unsigned char *bytes, int64_t count)
+{
+    const program *p = count == 1 ? &session->read_one : &session->read_many;
+    int32_t *to = p->inputs[0].data;
+    for (int64_t i = 0; i < count; i++)
+        to[i] = bytes[i];
+    if (p->position)
+        *p->position = (int32_t)session->position;
+    gb_exec_run(p->exec);
+    session->position += count;
+    return p;
+}
+
+gb_status
+gb_session_read(gb_session *session, const unsigned char *bytes, int64_t count, float *logits)
+{
+    GB_TRY(check_head(session, GB_HEAD_TOKEN, "read"));
+    int64_t limit = session->model->config->codec.look_back;
+    if (count < 1 || count > limit - session->position)
+        return gb_fail(GB_ERR_ARGUMENT,
+                       "read: %lld bytes after %lld; the model looks back %lld at most, and at "
+                       "least one byte is needed (gb_session_reset starts again)",
+                       (long long)count, (long long)session->position, (long long)limit);
+    const program *last = NULL;
+    for (int64_t i = 0; i < count;) {
+        int64_t rows = count - i >= READ_ROWS ? READ_ROWS : 1;
+        last = read_some(session, bytes + i, rows);
+        i += rows;
+    }
+    session->head->finish(session->model, NULL, last->outputs, 0, 1, logits);
+    return GB_OK;
+}
+
+void gb_session_reset(gb_session *session)
+{
+    session->position = 0;
+    for (int64_t i = 0; i < gb_tensors_count(session->caches); i++) {
+        gb_tensor *cache = gb_tensors_at(session->caches, i, NULL);
+        memset(cache->data, 0, gb_tensor_bytes(cache));
+    }
+}
