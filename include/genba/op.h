@@ -101,6 +101,22 @@ GB_API gb_value gb_op_permute(gb_graph *g,
 GB_API gb_value gb_op_reshape(gb_graph *g, gb_value x, gb_shape shape); /* no copy */
 GB_API gb_value gb_op_broadcast(gb_graph *g, gb_value x, gb_shape shape);
 
+/* ---- geometry of poses (poses.c, which lists the features): input data, no gradient */
+typedef struct gb_poses {
+    int frames; /* F, oldest first */
+    int bodies, points;
+    const int *landmark_counts; /* [bodies] */
+    const float *landmarks; /* x, y in the body's frame, all bodies' in turn [sum of counts, 2] */
+    const int *goal_of;     /* [bodies] 1 if the body has a goal */
+    const float *goals;     /* [bodies, 3] x, y, angle; read where goal_of is 1 */
+    float center_x, center_y, world_scale, near_scale, fine_scale, motion_scale;
+} gb_poses;
+/* Number of features; 0 if a count is out of range. */
+GB_API int64_t gb_poses_width(const gb_poses *poses);
+/* state [B, F, S]: in each frame the bodies' x, y, angle (rad), then the points' x, y; S = 3 bodies
+ * + 2 points -> features [B, gb_poses_width]. The geometry is copied. */
+GB_API gb_value gb_op_poses(gb_graph *g, gb_value state, const gb_poses *poses);
+
 /* ---- reductions, kept axes become 1 (reduce.c, cumsum.c) */
 typedef enum gb_reduce {
     GB_REDUCE_SUM,

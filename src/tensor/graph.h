@@ -19,7 +19,20 @@
     X(BINARY, binary)                                                                              \
     X(AFFINE, affine)                                                                              \
     X(REDUCE, reduce)                                                                              \
-    X(BROADCAST, broadcast)
+    X(BROADCAST, broadcast)                                                                        \
+    X(CONCAT, concat)                                                                              \
+    X(SLICE, slice)                                                                                \
+    X(PAD, pad)                                                                                    \
+    X(PERMUTE, permute)                                                                            \
+    X(EMBEDDING, embedding)                                                                        \
+    X(EMBEDDING_GRAD, embedding_grad)                                                              \
+    X(ROPE, rope)                                                                                  \
+    X(ATTENTION, attention)                                                                        \
+    X(ATTENTION_GRAD, attention_grad)                                                              \
+    X(DWCONV, dwconv)                                                                              \
+    X(DWCONV_GRAD_X, dwconv_grad_x)                                                                \
+    X(DWCONV_GRAD_WEIGHT, dwconv_grad_weight)                                                      \
+    X(POSES, poses)
 
 typedef enum gb_op {
 #define GB_OP_ENUM(name, file) GB_OP_##name,
@@ -38,7 +51,7 @@ typedef enum gb_leaf_role {
 typedef struct gb_attr {
     int64_t i[8];
     float f[8];
-    const float *list; /* host numbers owned by the graph (quantile levels) */
+    const float *list; /* i[7] host numbers owned by the graph (quantile levels) */
 } gb_attr;
 
 typedef struct gb_node {
