@@ -20,6 +20,24 @@
     X(AFFINE, affine)                                                                              \
     X(REDUCE, reduce)                                                                              \
     X(BROADCAST, broadcast)                                                                        \
+    X(RMSNORM, rmsnorm)                                                                            \
+    X(RMSNORM_GRAD_X, rmsnorm_grad_x)                                                              \
+    X(RMSNORM_GRAD_WEIGHT, rmsnorm_grad_weight)                                                    \
+    X(LAYERNORM, layernorm)                                                                        \
+    X(LAYERNORM_GRAD_X, layernorm_grad_x)                                                          \
+    X(LAYERNORM_GRAD_WEIGHT, layernorm_grad_weight)                                                \
+    X(HEAD_NORM, head_norm)                                                                        \
+    X(HEAD_NORM_GRAD_X, head_norm_grad_x)                                                          \
+    X(HEAD_NORM_GRAD_WEIGHT, head_norm_grad_weight)                                                \
+    X(SOFTMAX, softmax)                                                                            \
+    X(SOFTMAX_GRAD, softmax_grad)                                                                  \
+    X(SWIGLU, swiglu)                                                                              \
+    X(SWIGLU_GRAD, swiglu_grad)                                                                    \
+    X(CROSS_ENTROPY, cross_entropy)                                                                \
+    X(CROSS_ENTROPY_GRAD, cross_entropy_grad)                                                      \
+    X(MSE, mse)                                                                                    \
+    X(MSE_GRAD, mse_grad)                                                                          \
+    X(ADAMW, adamw)                                                                                \
     X(CONCAT, concat)                                                                              \
     X(SLICE, slice)                                                                                \
     X(PAD, pad)                                                                                    \

@@ -110,12 +110,51 @@ static void test_unary_mistakes(void **state)
     op_mistake(&t, gb_op_unary(t.graph, GB_UNARY_COUNT, x), "kind");
 }
 
+static void test_swiglu(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < OP_CASES; i++) {
+        op_test t = op_begin(1);
+        gb_shape shape = i % 40 == 7 ? GB_SHAPE(41, 514) : op_shape(i, 1, 13, 70), in = shape;
+        int64_t width = shape.dim[shape.rank - 1], count = gb_shape_count(&shape);
+        in.dim[in.rank - 1] *= 2;
+        gb_value x = gb_graph_input(t.graph, "x", GB_F32, in);
+        gb_graph_output(t.graph, "y", gb_op_swiglu(t.graph, x));
+        op_ready(&t, (int)(i % 3));
+        const float *xs = op_normal(&t, "x", i, 2);
+        gb_exec_run(t.exec);
+        const float *y = op_data(&t, "y");
+        for (int64_t k = 0; k < count; k++) {
+            const float *gate = xs + 2 * (k / width) * width + k % width;
+            double expected = unary_of(GB_UNARY_SILU, (double)gate[0]) * (double)gate[width];
+            op_close(y[k], expected, fabs(expected) + 0.1, "swiglu", k);
+        }
+        op_end(&t);
+    }
+}
+
+static gb_value build_swiglu(gb_graph *g, void *context)
+{
+    (void)context;
+    gb_value x = gb_graph_parameter(g, "x", GB_SHAPE(5, 2, 26), (gb_init){GB_INIT_NORMAL, 1});
+    return gb_op_swiglu(g, x);
+}
+
+static void test_swiglu_gradient(void **state)
+{
+    (void)state;
+    gradient_check_run(&(gradient_check){.build = build_swiglu, .samples = 60});
+    op_test t = op_begin(1);
+    gb_value x = gb_graph_input(t.graph, "x", GB_F32, GB_SHAPE(3, 5));
+    op_mistake(&t, gb_op_swiglu(t.graph, x), "x is [3, 5]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unary),
-        cmocka_unit_test(test_unary_gradient),
-        cmocka_unit_test(test_unary_mistakes),
+        cmocka_unit_test(test_unary),           cmocka_unit_test(test_unary_gradient),
+        cmocka_unit_test(test_unary_mistakes),  cmocka_unit_test(test_swiglu),
+        cmocka_unit_test(test_swiglu_gradient),
     };
     return cmocka_run_group_tests_name("tensor.op_pointwise", tests, NULL, NULL);
 }

@@ -110,6 +110,8 @@ static void check_elements(const gb_kernels *fast)
         BOTH("affine", k->affine(n, r->a + at, 1.5f, -0.5f, r->b + at));
         BOTH("axpy", k->axpy(n, -0.75f, r->a + at, r->b + at));
         BOTH("multiply_add", k->multiply_add(n, 0.5f, r->a + at, r->b + at, r->c + at));
+        BOTH("multiply_add_about",
+             k->multiply_add_about(n, 0.5f, r->a + at, 0.75f, r->b + at, r->c + at));
         BOTH("lerp", k->lerp(n, r->a + at, r->b + at, 0.125f));
     }
 }

@@ -30,6 +30,9 @@ typedef struct gb_kernels {
     void (*axpy)(int64_t n, float a, const float *x, float *y); /* y += a x */
     /* y[i] += scale a[i] b[i] */
     void (*multiply_add)(int64_t n, float scale, const float *a, const float *b, float *y);
+    /* y[i] += scale (a[i] - shift) b[i] */
+    void (*multiply_add_about)(
+        int64_t n, float scale, const float *a, float shift, const float *b, float *y);
     float (*dot)(int64_t n, const float *a, const float *b);
     float (*sum)(int64_t n, const float *x);
     float (*max)(int64_t n, const float *x);                           /* -infinity for n = 0 */

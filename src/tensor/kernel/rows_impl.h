@@ -26,17 +26,29 @@ static void rows_axpy(int64_t n, float a, const float *x, float *y)
         v_store_part(y + i, v_load_part(y + i, n - i, s) + s * v_load_part(x + i, n - i, s), n - i);
 }
 
-/* y += scale a b */
-static void rows_multiply_add(int64_t n, float scale, const float *a, const float *b, float *y)
+GB_LANE void
+multiply_add(int64_t n, float scale, const float *a, v_f32 shift, const float *b, float *y)
 {
     v_f32 s = v_splat(scale);
     int64_t i = 0;
     for (; i + GB_LANES <= n; i += GB_LANES)
-        v_store(y + i, v_load(y + i) + s * v_load(a + i) * v_load(b + i));
+        v_store(y + i, v_load(y + i) + s * (v_load(a + i) - shift) * v_load(b + i));
     if (i < n) {
-        v_f32 product = s * v_load_part(a + i, n - i, s) * v_load_part(b + i, n - i, s);
+        v_f32 left = v_load_part(a + i, n - i, shift) - shift;
+        v_f32 product = s * left * v_load_part(b + i, n - i, s);
         v_store_part(y + i, v_load_part(y + i, n - i, s) + product, n - i);
     }
+}
+
+static void rows_multiply_add(int64_t n, float scale, const float *a, const float *b, float *y)
+{
+    multiply_add(n, scale, a, (v_f32){0}, b, y);
+}
+
+static void rows_multiply_add_about(
+    int64_t n, float scale, const float *a, float shift, const float *b, float *y)
+{
+    multiply_add(n, scale, a, v_splat(shift), b, y);
 }
 
 /* ---- reductions ------------------------------------------------------------------------------ */
@@ -349,6 +361,7 @@ const gb_kernels GB_ROWS_TABLE = {
     .affine = rows_affine,
     .axpy = rows_axpy,
     .multiply_add = rows_multiply_add,
+    .multiply_add_about = rows_multiply_add_about,
     .dot = rows_dot,
     .sum = rows_sum,
     .max = rows_max,

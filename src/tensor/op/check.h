@@ -50,6 +50,19 @@ gb_check_scalar(gb_graph *g, const char *op, const char *operand, gb_value value
     return false;
 }
 
+/* Something that lives between runs and may be written: a parameter or a state. */
+static inline bool gb_check_leaf(gb_graph *g, const char *op, const char *operand, gb_value value)
+{
+    const gb_node *node = gb_graph_node(g, value);
+    if (node->op == GB_OP_LEAF && node->attr.i[0] != GB_LEAF_INPUT)
+        return true;
+    gb_graph_mistake(g, GB_ERR_ARGUMENT,
+                     "%s: %s is computed or an input, expected a parameter or "
+                     "a state, which it writes to",
+                     op, operand);
+    return false;
+}
+
 /* The shape without its last axis. */
 static inline gb_shape gb_leading(gb_shape shape)
 {

@@ -181,6 +181,13 @@ static void ref_multiply_add(int64_t n, float scale, const float *a, const float
         y[i] += scale * a[i] * b[i];
 }
 
+static void ref_multiply_add_about(
+    int64_t n, float scale, const float *a, float shift, const float *b, float *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += scale * (a[i] - shift) * b[i];
+}
+
 static float ref_dot(int64_t n, const float *a, const float *b)
 {
     double total = 0;
@@ -320,6 +327,7 @@ const gb_kernels gb_kernels_ref = {
     .affine = ref_affine,
     .axpy = ref_axpy,
     .multiply_add = ref_multiply_add,
+    .multiply_add_about = ref_multiply_add_about,
     .dot = ref_dot,
     .sum = ref_sum,
     .max = ref_max,
