@@ -14,6 +14,7 @@ typedef struct gemm_run {
     int64_t stride_a, stride_b, stride_c;
     const char *b_packed; /* the caller's, or the shared part of scratch */
     char *b_target;       /* where the packing parts write */
+    char *a_packed;       /* the shared part of scratch */
     float *slices;
     char *threads; /* per-thread scratch */
 } gemm_run;
@@ -81,6 +82,11 @@ b_pack(const gb_gemm *g, const void *b, int64_t j, int64_t columns, int64_t k, i
                           .bf16 = g->bf16_compute || g->b_type == GB_BF16};
 }
 
+static int64_t b_parts(const gb_gemm_kernel *kernel, const gb_gemm *g)
+{
+    return gb_divide_up(gb_divide_up(g->n, kernel->nr), panels_per_pack(kernel, g));
+}
+
 static void pack_b_part(void *context, int64_t part, int thread)
 {
     const gemm_run *run = context;
@@ -112,8 +118,69 @@ void gb_gemm_kernel_pack_b(const gb_gemm_kernel *kernel,
     if (g->n == 0 || g->k == 0)
         return;
     gemm_run run = {.kernel = kernel, .g = g, .b_target = packed};
-    int64_t panels = gb_divide_up(g->n, kernel->nr);
-    gb_pool_run(pool, pack_b_part, &run, gb_divide_up(panels, panels_per_pack(kernel, g)));
+    gb_pool_run(pool, pack_b_part, &run, b_parts(kernel, g));
+}
+
+/* ---- packing A ---------------------------------------------------------------------------------
+ */
+
+/* Packs rows i.. and steps k.. of op(A). */
+static void pack_a(const gemm_run *run,
+                   const char *a,
+                   int64_t i,
+                   int64_t rows,
+                   int64_t k,
+                   int64_t depth,
+                   char *packed)
+{
+    const gb_gemm *g = run->g;
+    int64_t outer = g->transpose_a ? 1 : g->lda, inner = g->transpose_a ? g->lda : 1;
+    gb_gemm_pack pack = {.source = element_at(a, g->a_type, i * outer + k * inner),
+                         .type = g->a_type,
+                         .outer = outer,
+                         .inner = inner,
+                         .count = rows,
+                         .k = depth,
+                         .rows = run->plan.rows,
+                         .bf16 = g->bf16_compute};
+    run->kernel->pack_a(&pack, packed);
+}
+
+/* Depth of a block in packed A. */
+static int64_t packed_depth(const gb_gemm_kernel *kernel, int64_t depth)
+{
+    return kernel->a_rows > 0 ? gb_round_up(depth, 32) : depth;
+}
+
+/* Where row i of the block that starts at step k lies in a shared packed A: blocks of K one after
+ * another, all groups of rows in each. */
+static char *shared_a(const gemm_run *run, int64_t i, int64_t k, int64_t depth)
+{
+    int64_t rows = gb_round_up(run->g->m, run->plan.rows);
+    int64_t at = k * rows + i * packed_depth(run->kernel, depth);
+    return run->a_packed + at * (run->kernel->a_rows > 0 ? 2 : 4);
+}
+
+static void pack_a_part(const gemm_run *run, int64_t part)
+{
+    const gb_gemm_plan *plan = &run->plan;
+    int64_t i = part % plan->parts_m * plan->mb, rest = part / plan->parts_m;
+    int64_t slice = rest / plan->blocks_k, block = rest % plan->blocks_k;
+    int64_t end = least((slice + 1) * plan->slice_k, run->g->k);
+    int64_t k = slice * plan->slice_k + block * plan->kb, depth = least(plan->kb, end - k);
+    if (depth > 0)
+        pack_a(run, run->g->a, i, least(plan->mb, run->g->m - i), k, depth,
+               shared_a(run, i, k, depth));
+}
+
+/* What is packed before the product: A's parts, then B's. */
+static void pack_part(void *context, int64_t part, int thread)
+{
+    const gemm_run *run = context;
+    if (part < run->plan.a_parts)
+        pack_a_part(run, part);
+    else
+        pack_b_part(context, part - run->plan.a_parts, thread);
 }
 
 /* ---- one part: a tile of C over one slice of K --------------------------------------------------
@@ -130,30 +197,23 @@ typedef struct gemm_tile {
 static void set_a(const gemm_run *run, const gemm_tile *t, int64_t k, gb_gemm_block *block)
 {
     const gb_gemm *g = run->g;
-    int64_t outer = g->transpose_a ? 1 : g->lda, inner = g->transpose_a ? g->lda : 1;
-    const char *source = element_at(t->a, g->a_type, t->i * outer + k * inner);
-    int64_t rows = run->plan.rows;
-    block->rows = rows;
-    if (!run->plan.pack_a) {
-        block->a = source;
-        block->a_group = rows * outer;
+    const gb_gemm_plan *plan = &run->plan;
+    const bool tiles = run->kernel->a_rows > 0;
+    block->rows = plan->rows;
+    if (plan->a_form == GB_GEMM_A_DIRECT) {
+        int64_t outer = g->transpose_a ? 1 : g->lda, inner = g->transpose_a ? g->lda : 1;
+        block->a = element_at(t->a, g->a_type, t->i * outer + k * inner);
+        block->a_group = plan->rows * outer;
         block->a_row = outer;
-        block->a_col = inner;
+        block->a_col = tiles ? 32 : inner;
         return;
     }
-    gb_gemm_pack pack = {.source = source,
-                         .type = g->a_type,
-                         .outer = outer,
-                         .inner = inner,
-                         .count = t->m,
-                         .k = block->k,
-                         .rows = rows,
-                         .bf16 = g->bf16_compute};
-    run->kernel->pack_a(&pack, t->scratch);
-    block->a = t->scratch;
-    block->a_group = rows * block->k;
-    block->a_row = 1;
-    block->a_col = rows;
+    if (plan->a_form == GB_GEMM_A_LOCAL)
+        pack_a(run, t->a, t->i, t->m, k, block->k, t->scratch);
+    block->a = plan->a_form == GB_GEMM_A_LOCAL ? t->scratch : shared_a(run, t->i, k, block->k);
+    block->a_group = plan->rows * packed_depth(run->kernel, block->k);
+    block->a_row = tiles ? 32 : 1;
+    block->a_col = tiles ? 32 * plan->rows : plan->rows;
 }
 
 static void set_b(const gemm_run *run, const gemm_tile *t, int64_t k, gb_gemm_block *block)
@@ -190,6 +250,8 @@ static void set_c(const gemm_run *run, const gemm_tile *t, gb_gemm_block *block)
     block->beta = g->beta;
     block->bias = g->bias == NULL ? NULL : g->bias + t->j;
     block->activation = g->activation;
+    block->plain = g->c_type == GB_F32 && g->alpha == 1.0f && g->beta == 0.0f && g->bias == NULL &&
+                   g->activation == GB_ACT_NONE;
     if (g->c_type == GB_F32 && g->beta == 0.0f) {
         block->sums = (float *)block->c;
         block->ld_sums = g->ldc;
@@ -350,10 +412,15 @@ void gb_gemm_kernel_run(const gb_gemm_kernel *kernel,
         return;
     }
     gb_gemm_plan_make(kernel, g, batch, &run.plan);
+    run.a_packed = (char *)scratch + run.plan.shared_a_offset;
+    run.b_target = scratch;
+    int64_t pack_parts = run.plan.a_parts;
     if (run.plan.b_form == GB_GEMM_B_SHARED) {
         run.b_packed = scratch;
-        gb_gemm_kernel_pack_b(kernel, g, scratch, pool);
+        pack_parts += b_parts(kernel, g);
     }
+    if (pack_parts > 0 && g->k > 0)
+        gb_pool_run(pool, pack_part, &run, pack_parts);
     run.slices = (float *)(void *)((char *)scratch + run.plan.slices_offset);
     run.threads = (char *)scratch + run.plan.shared_bytes;
     gb_pool_run(pool, run_part, &run,
@@ -379,7 +446,17 @@ void gb_gemm_pack_b(const gb_gemm *g, void *packed, gb_pool *pool)
 
 size_t gb_gemm_scratch_bytes(const gb_gemm *g, int threads, int64_t batch)
 {
-    return gb_gemm_kernel_scratch_bytes(pick(g), g, threads, batch);
+    size_t most = 0;
+    for (int variant = 0; variant < 8; variant++) {
+        gb_gemm v = *g;
+        v.a_type = variant & 1 ? GB_BF16 : GB_F32;
+        v.b_type = variant & 2 ? GB_BF16 : GB_F32;
+        if (variant & 4)
+            v.b_packed = g; /* any pointer: it is not followed */
+        size_t bytes = gb_gemm_kernel_scratch_bytes(pick(&v), &v, threads, batch);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }
 
 void gb_gemm_run(const gb_gemm *g, void *scratch, gb_pool *pool)

@@ -44,7 +44,8 @@ size_t gb_gemm_packed_b_bytes(const gb_gemm *g);
 void gb_gemm_pack_b(const gb_gemm *g, void *packed, gb_pool *pool);
 
 /* Bytes of scratch that gb_gemm_run (batch 1) or gb_gemm_run_batched needs with a pool of
- * `threads`. b_packed counts only as NULL or not NULL, so any pointer will do while planning. */
+ * `threads`: enough for any types of A and B, and for B packed later. If b_packed is not NULL (it
+ * is not followed) it must be given to the run too. */
 size_t gb_gemm_scratch_bytes(const gb_gemm *g, int threads, int64_t batch);
 /* scratch: aligned to 64 bytes, sized by gb_gemm_scratch_bytes for this pool's threads. */
 void gb_gemm_run(const gb_gemm *g, void *scratch, gb_pool *pool);

@@ -19,7 +19,9 @@ typedef struct gb_gemm_pack {
     bool bf16;    /* A: round to bf16. B: store as bf16 */
 } gb_gemm_pack;
 
-/* A block of C: sums += A[m,k] B[k,n] for one range of k; the last range finishes C. */
+/* A block of C. Where packed A has the kernel's own layout (a_rows > 0), a_row is the distance of
+ * two rows and a_col that of two tiles, 32 steps of k apart. sums += A[m,k] B[k,n] for one range of
+ * k; the last range finishes C. */
 typedef struct gb_gemm_block {
     int64_t m, n, k;
     int64_t rows;  /* of a group of A, at most mr; the last group may have fewer */
@@ -37,6 +39,7 @@ typedef struct gb_gemm_block {
     float alpha, beta;
     const float *bias; /* at the block's first column, or NULL */
     gb_activation activation;
+    bool plain; /* the epilogue only stores f32 */
 } gb_gemm_block;
 
 /* C[m,n] of a few rows with B stored [n,k]: dot products along k, f32 without packing. */

@@ -33,6 +33,48 @@ GB_INLINE void gb_store(float *p, gb_vf v)
     *(gb_vf_at *)p = v;
 }
 
+/* Lane patterns of a transpose by halves: width 1, 2, 4 (, 8); low keeps the even groups. */
+#if GB_LANES == 8
+#define GB_LOW_1 0, 8, 2, 10, 4, 12, 6, 14
+#define GB_HIGH_1 1, 9, 3, 11, 5, 13, 7, 15
+#define GB_LOW_2 0, 1, 8, 9, 4, 5, 12, 13
+#define GB_HIGH_2 2, 3, 10, 11, 6, 7, 14, 15
+#define GB_LOW_4 0, 1, 2, 3, 8, 9, 10, 11
+#define GB_HIGH_4 4, 5, 6, 7, 12, 13, 14, 15
+#else
+#define GB_LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define GB_HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+#define GB_LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define GB_HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define GB_LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define GB_HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define GB_LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define GB_HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#endif
+
+#define GB_EXCHANGE(width)                                                                         \
+    for (int i = 0; i < GB_LANES; i++)                                                             \
+        if ((i & (width)) == 0) {                                                                  \
+            gb_vf low = __builtin_shufflevector(v[i], v[i + (width)], GB_LOW_##width);             \
+            v[i + (width)] = __builtin_shufflevector(v[i], v[i + (width)], GB_HIGH_##width);       \
+            v[i] = low;                                                                            \
+        }
+
+/* v[i] lane j becomes v[j] lane i. */
+GB_INLINE void gb_transpose(gb_vf v[GB_LANES])
+{
+#pragma GCC unroll 16
+    GB_EXCHANGE(1)
+#pragma GCC unroll 16
+    GB_EXCHANGE(2)
+#pragma GCC unroll 16
+    GB_EXCHANGE(4)
+#if GB_LANES == 16
+#pragma GCC unroll 16
+    GB_EXCHANGE(8)
+#endif
+}
+
 GB_INLINE gb_vf gb_select(gb_vi mask, gb_vf yes, gb_vf no)
 {
     return (gb_vf)(((gb_vi)yes & mask) | ((gb_vi)no & ~mask));

@@ -5,6 +5,7 @@
 enum {
     DIRECT_ROWS_MAX = 16, /* beyond this, packing B is cheaper than reading it as it lies */
     DOT_ROWS_MAX = 4,
+    DIRECT_COLUMNS_MAX = 64,
     DIRECT_DEPTH = 64,  /* rows of an unpacked B that stay in the first-level TLB */
     SMALL_DEPTH = 1024, /* of a block with too few rows to reuse B from cache */
     PARTS_WANTED_MAX = 32,
@@ -83,13 +84,19 @@ static int64_t choose_depth(const gb_gemm_kernel *kernel, const gb_gemm_plan *p)
     return blocks <= 1 ? p->slice_k : gb_round_up(gb_divide_up(p->slice_k, blocks), 32);
 }
 
-static bool choose_pack_a(const gb_gemm_kernel *kernel, const gb_gemm *g, const gb_gemm_plan *p)
+static gb_gemm_a_form
+choose_a_form(const gb_gemm_kernel *kernel, const gb_gemm *g, int64_t batch, const gb_gemm_plan *p)
 {
-    if (g->a_type != GB_F32 || g->bf16_compute)
-        return true;
-    if (p->b_form == GB_GEMM_B_DOT)
-        return g->transpose_a;
-    return p->nb >= 8 * kernel->nr && p->mb >= 2 * kernel->mr;
+    bool direct = g->a_type == GB_F32 && !g->bf16_compute;
+    if (kernel->a_rows > 0)
+        direct = g->a_type == GB_BF16 && !g->transpose_a && g->k % 32 == 0;
+    else if (p->b_form == GB_GEMM_B_DOT)
+        direct = direct && !g->transpose_a;
+    else
+        direct = direct && (!g->transpose_a || p->nb <= DIRECT_COLUMNS_MAX);
+    if (direct)
+        return GB_GEMM_A_DIRECT;
+    return batch > 1 || p->parts_n == 1 ? GB_GEMM_A_LOCAL : GB_GEMM_A_SHARED;
 }
 
 static size_t lines(size_t bytes)
@@ -99,18 +106,26 @@ static size_t lines(size_t bytes)
 
 static void place_scratch(const gb_gemm_kernel *kernel, const gb_gemm *g, gb_gemm_plan *p)
 {
-    size_t b_element = p->b_bf16 ? 2 : 4;
+    size_t a_element = kernel->a_rows > 0 ? 2 : 4, b_element = p->b_bf16 ? 2 : 4;
     size_t depth = (size_t)gb_round_up(p->kb, 32);
     p->shared_bytes = 0;
     if (p->b_form == GB_GEMM_B_SHARED)
         p->shared_bytes = lines(gb_gemm_kernel_packed_b_bytes(kernel, g));
+    p->shared_a_offset = p->shared_bytes;
+    p->blocks_k = p->kb == 0 ? 1 : gb_divide_up(p->slice_k, p->kb);
+    p->a_parts = 0;
+    if (p->a_form == GB_GEMM_A_SHARED) {
+        int64_t elements = gb_round_up(g->m, p->rows) * gb_round_up(g->k, 32);
+        p->shared_bytes += lines((size_t)elements * a_element);
+        p->a_parts = p->parts_m * p->slices * p->blocks_k;
+    }
     p->slices_offset = p->shared_bytes;
     if (p->slices > 1)
         p->shared_bytes += lines((size_t)(p->slices * g->m * g->n) * sizeof(float));
 
     size_t a_bytes = 0, b_bytes = 0, sums_bytes = 0;
-    if (p->pack_a)
-        a_bytes = (size_t)gb_round_up(p->mb, p->rows) * depth * sizeof(float);
+    if (p->a_form == GB_GEMM_A_LOCAL)
+        a_bytes = (size_t)gb_round_up(p->mb, p->rows) * depth * a_element;
     if (p->b_form == GB_GEMM_B_LOCAL)
         b_bytes = (size_t)p->nb * depth * b_element;
     else if (p->b_form == GB_GEMM_B_DIRECT)
@@ -131,6 +146,6 @@ void gb_gemm_plan_make(const gb_gemm_kernel *kernel,
     out->b_bf16 = g->bf16_compute || g->b_type == GB_BF16;
     choose_blocks(kernel, g, batch, out);
     out->kb = choose_depth(kernel, out);
-    out->pack_a = choose_pack_a(kernel, g, out);
+    out->a_form = choose_a_form(kernel, g, batch, out);
     place_scratch(kernel, g, out);
 }

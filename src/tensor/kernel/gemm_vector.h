@@ -13,73 +13,137 @@ enum {
 
 /* ---- packing ------------------------------------------------------------------------------- */
 
-/* packed[k][x] for x < width from rows that lie along k: GB_LANES steps of k at a time. */
-static void pack_a_group(const gb_gemm_pack *p, int64_t first, int64_t width, float *packed)
+/* How packing reads its source: a constant in each copy of the loops below. */
+typedef enum source_form {
+    SOURCE_F32,
+    SOURCE_F32_TO_BF16,
+    SOURCE_BF16
+} source_form;
+
+static inline source_form form_of(const gb_gemm_pack *p)
 {
-    const bool along_k = p->inner == 1;
-    const int64_t steps = along_k ? p->k : width, others = along_k ? width : p->k;
-    for (int64_t other = 0; other < others; other++) {
-        int64_t at = along_k ? (first + other) * p->outer : first * p->outer + other * p->inner;
-        for (int64_t s = 0; s < steps; s += GB_LANES) {
-            int64_t count = steps - s < GB_LANES ? steps - s : GB_LANES;
-            gb_vf v = gb_load_some(p->source, p->type, at + s, count);
-            if (p->bf16)
-                v = (gb_vf)gb_round_bits(v);
-            float values[GB_LANES];
-            gb_store(values, v);
-            float *to = along_k ? packed + s * p->rows + other : packed + other * p->rows + s;
-            const int64_t stride = along_k ? p->rows : 1;
-            for (int64_t i = 0; i < count; i++)
-                to[i * stride] = values[i];
-        }
-    }
+    if (p->type == GB_BF16)
+        return SOURCE_BF16;
+    return p->bf16 ? SOURCE_F32_TO_BF16 : SOURCE_F32;
 }
 
+/* GB_LANES elements of the source, as f32 or rounded to bf16. */
+GB_INLINE gb_vf load_source(const gb_gemm_pack *p,
+                            int64_t at,
+                            int64_t count,
+                            const source_form form)
+{
+    gb_vf v = gb_load_some(p->source, form == SOURCE_BF16 ? GB_BF16 : GB_F32, at, count);
+    return form == SOURCE_F32_TO_BF16 ? (gb_vf)gb_round_bits(v) : v;
+}
+
+/* A square of the source along k: lanes of v[i] are rows x.., v[i] is step k + i; zeros outside. */
+GB_INLINE void load_square(const gb_gemm_pack *p,
+                           int64_t x,
+                           int64_t rows,
+                           int64_t k,
+                           const source_form form,
+                           gb_vf v[GB_LANES])
+{
+    for (int i = 0; i < GB_LANES; i++)
+        v[i] = i < rows ? load_source(p, (x + i) * p->outer + k, p->k - k, form) : gb_all(0.0f);
+    gb_transpose(v);
+}
+
+/* A whole vector may be stored where later steps of the same group overwrite what is too much. */
+GB_INLINE void store_step(const gb_gemm_pack *p, float *packed, int64_t k, gb_vf v)
+{
+    if ((p->k - k) * p->rows >= GB_LANES)
+        gb_store(packed + k * p->rows, v);
+    else
+        gb_store_some(packed + k * p->rows, GB_F32, 0, p->rows, v);
+}
+
+/* packed[k][x] for one group: rows first.. of A. */
+GB_INLINE void
+pack_a_group(const gb_gemm_pack *p, int64_t first, float *packed, const source_form form)
+{
+    int64_t width = p->count - first < p->rows ? p->count - first : p->rows;
+    if (p->inner == 1) {
+        for (int64_t k = 0; k < p->k; k += GB_LANES) {
+            gb_vf v[GB_LANES];
+            load_square(p, first, width, k, form, v);
+            for (int64_t i = 0; i < GB_LANES && k + i < p->k; i++)
+                store_step(p, packed, k + i, v[i]);
+        }
+        return;
+    }
+    for (int64_t k = 0; k < p->k; k++)
+        store_step(p, packed, k,
+                   load_source(p, first * p->outer + k * p->inner, p->count - first, form));
+}
+
+/* Groups are at most GB_LANES rows. */
 static void pack_a(const gb_gemm_pack *p, void *packed)
 {
     float *to = packed;
-    for (int64_t first = 0; first < p->count; first += p->rows, to += p->rows * p->k) {
-        int64_t width = p->count - first < p->rows ? p->count - first : p->rows;
-        pack_a_group(p, first, width, to);
-    }
+    const source_form form = form_of(p);
+    for (int64_t first = 0; first < p->count; first += p->rows, to += p->rows * p->k)
+        if (form == SOURCE_F32)
+            pack_a_group(p, first, to, SOURCE_F32);
+        else if (form == SOURCE_BF16)
+            pack_a_group(p, first, to, SOURCE_BF16);
+        else
+            pack_a_group(p, first, to, SOURCE_F32_TO_BF16);
 }
 
-/* Row k of op(B), GB_LANES columns from j on. */
-GB_INLINE gb_vf load_b_row(const gb_gemm_pack *p, int64_t k, int64_t j)
+/* Steps k.. of op(B), GB_LANES columns from j on; zeros outside. */
+GB_INLINE void
+load_b(const gb_gemm_pack *p, int64_t k, int64_t j, gb_vf v[GB_LANES], const source_form form)
 {
     int64_t count = p->count - j;
-    if (k >= p->k || count <= 0)
-        return gb_all(0.0f);
-    if (p->outer == 1)
-        return gb_load_some(p->source, p->type, k * p->inner + j, count);
-    float values[GB_LANES] = {0.0f};
-    for (int64_t i = 0; i < GB_LANES && i < count; i++) {
-        int64_t at = (j + i) * p->outer + k * p->inner;
-        values[i] = p->type == GB_BF16 ? gb_bf16_to_f32(((const uint16_t *)p->source)[at])
-                                       : ((const float *)p->source)[at];
+    if (p->outer != 1) {
+        load_square(p, j, count, k, form, v);
+        return;
     }
-    return gb_load(values);
+    for (int i = 0; i < GB_LANES; i++)
+        v[i] = k + i < p->k ? load_source(p, (k + i) * p->inner + j, count, form) : gb_all(0.0f);
 }
 
 static void pack_b_f32(const gb_gemm_pack *p, float *to)
 {
     for (int64_t j = 0; j < p->count; j += GB_NR)
-        for (int64_t k = 0; k < p->k; k++, to += GB_NR) {
-            gb_store(to, load_b_row(p, k, j));
-            gb_store(to + GB_LANES, load_b_row(p, k, j + GB_LANES));
+        for (int64_t k = 0; k < p->k; k += GB_LANES) {
+            int64_t steps = p->k - k < GB_LANES ? p->k - k : GB_LANES;
+            for (int64_t h = 0; h < 2; h++) {
+                gb_vf v[GB_LANES];
+                load_b(p, k, j + h * GB_LANES, v, SOURCE_F32);
+                for (int64_t i = 0; i < steps; i++)
+                    gb_store(to + i * GB_NR + h * GB_LANES, v[i]);
+            }
+            to += steps * GB_NR;
+        }
+}
+
+GB_INLINE void
+pack_b_pairs(const gb_gemm_pack *p, uint16_t *to, int64_t padded, const source_form form)
+{
+    for (int64_t j = 0; j < p->count; j += GB_NR)
+        for (int64_t k = 0; k < padded; k += GB_LANES) {
+            int64_t steps = padded - k < GB_LANES ? padded - k : GB_LANES;
+            for (int64_t h = 0; h < 2; h++) {
+                gb_vf v[GB_LANES];
+                load_b(p, k, j + h * GB_LANES, v, form);
+                for (int64_t i = 0; i < steps; i += 2)
+                    *(gb_vu_at *)(to + i * GB_NR + h * 2 * GB_LANES) =
+                        ((gb_vu)v[i] >> 16) | (gb_vu)v[i + 1];
+            }
+            to += steps * GB_NR;
         }
 }
 
 static void pack_b_bf16(const gb_gemm_pack *p, uint16_t *to, int64_t k_multiple)
 {
     int64_t padded = (p->k + k_multiple - 1) / k_multiple * k_multiple;
-    for (int64_t j = 0; j < p->count; j += GB_NR)
-        for (int64_t k = 0; k < padded; k += 2, to += 2 * GB_NR)
-            for (int64_t h = 0; h < 2; h++) {
-                gb_vu even = gb_round_bits(load_b_row(p, k, j + h * GB_LANES));
-                gb_vu odd = gb_round_bits(load_b_row(p, k + 1, j + h * GB_LANES));
-                *(gb_vu_at *)(to + h * 2 * GB_LANES) = (even >> 16) | odd;
-            }
+    if (p->type == GB_BF16)
+        pack_b_pairs(p, to, padded, SOURCE_BF16);
+    else
+        pack_b_pairs(p, to, padded, SOURCE_F32_TO_BF16);
 }
 
 /* ---- the register tile --------------------------------------------------------------------- */
@@ -158,16 +222,36 @@ GB_INLINE void tile(
 #pragma GCC unroll 8
         for (int c = 0; c < columns; c++)
             acc[r * columns + c] = gb_all(0.0f);
-    if (!x->first)
+    const bool full = x->n - j >= columns * GB_LANES;
+    for (int r = 0; r < rows; r++)
+        __builtin_prefetch((const char *)x->sums + 4 * ((i + r) * x->ld_sums + j), 1);
+    if (!x->first && full) {
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+            for (int c = 0; c < columns; c++)
+                acc[r * columns + c] = gb_load(x->sums + (i + r) * x->ld_sums + j + c * GB_LANES);
+    } else if (!x->first) {
         for (int r = 0; r < rows; r++)
             for (int c = 0; c < columns; c++)
                 acc[r * columns + c] =
                     gb_load_some(x->sums, GB_F32, (i + r) * x->ld_sums + j + c * GB_LANES,
                                  x->n - j - c * GB_LANES);
+    }
     if (bf16)
         tile_bf16(x, acc, a, x->a_row, (const uint16_t *)x->b + offset, rows, columns);
     else
         tile_f32(x, acc, a, x->a_row, (const float *)x->b + offset, rows, columns);
+    if (full && (!x->last || x->plain)) {
+        float *to = x->last ? (float *)x->c + i * x->ldc + j : x->sums + i * x->ld_sums + j;
+        const int64_t ld = x->last ? x->ldc : x->ld_sums;
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+            for (int c = 0; c < columns; c++)
+                gb_store(to + r * ld + c * GB_LANES, acc[r * columns + c]);
+        return;
+    }
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < columns; c++)
             gb_finish_or_keep(x, acc[r * columns + c], i + r, j + c * GB_LANES);

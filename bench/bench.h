@@ -1,0 +1,32 @@
+/* What the benchmarks share: one row of results, its two ways of printing, and medians. */
+#ifndef GENBA_BENCH_H
+#define GENBA_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "genba/base.h"
+
+typedef struct bench_options {
+    bool json;  /* one JSON object a line, else a table */
+    bool quick; /* fewer repetitions */
+} bench_options;
+
+/* ratio > 1 means that genba is better, whatever the unit. peer "" means no peer. */
+typedef struct bench_row {
+    const char *bench, *name;
+    double value;
+    const char *unit, *peer;
+    double peer_value, ratio;
+    int threads;
+    const char *isa;
+} bench_row;
+
+void bench_print(const bench_options *options, const bench_row *row);
+/* Sorts values. */
+double bench_median(double *values, size_t count);
+
+int bench_gemm(const bench_options *options);
+
+#endif

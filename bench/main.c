@@ -1,0 +1,78 @@
+/* genba-bench NAME [--json] [--quick]: runs one benchmark from the table below. To add one, write
+ * bench_<name>.c and add a row. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+static const struct {
+    const char *name, *what;
+    int (*run)(const bench_options *options);
+} benches[] = {
+    {"gemm", "matrix products against oneDNN, and the share of the machine's peak", bench_gemm},
+};
+enum {
+    BENCHES = sizeof benches / sizeof *benches
+};
+
+void bench_print(const bench_options *options, const bench_row *row)
+{
+    if (options->json) {
+        printf("{\"bench\":\"%s\",\"case\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",", row->bench,
+               row->name, row->value, row->unit);
+        if (row->peer[0] == '\0')
+            printf("\"peer\":null,\"peer_value\":null,\"ratio\":null,");
+        else
+            printf("\"peer\":\"%s\",\"peer_value\":%.6g,\"ratio\":%.4g,", row->peer,
+                   row->peer_value, row->ratio);
+        printf("\"threads\":%d,\"isa\":\"%s\"}\n", row->threads, row->isa);
+    } else {
+        printf("%-34s %d thread%s %-7s %10.4g %-8s", row->name, row->threads,
+               row->threads == 1 ? " " : "s", row->isa, row->value, row->unit);
+        if (row->peer[0] != '\0')
+            printf(" %8.4g %s, ratio %.3f", row->peer_value, row->peer, row->ratio);
+        printf("\n");
+    }
+    fflush(stdout);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, ascending);
+    return count % 2 != 0 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
+}
+
+static int usage(FILE *out)
+{
+    fprintf(out, "usage: genba-bench NAME [--json] [--quick]\n");
+    for (int i = 0; i < BENCHES; i++)
+        fprintf(out, "  %-10s %s\n", benches[i].name, benches[i].what);
+    return out == stdout ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+    bench_options options = {0};
+    int chosen = -1;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            options.json = true;
+        else if (strcmp(argv[i], "--quick") == 0)
+            options.quick = true;
+        else if (strcmp(argv[i], "--help") == 0)
+            return usage(stdout);
+        else
+            for (int b = 0; b < BENCHES; b++)
+                if (strcmp(argv[i], benches[b].name) == 0)
+                    chosen = b;
+    }
+    if (chosen < 0)
+        return usage(stderr);
+    return benches[chosen].run(&options);
+}
