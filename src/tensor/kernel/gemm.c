@@ -339,8 +339,6 @@ static void run_part(void *context, int64_t part, int thread)
     t.m = least(plan->mb, g->m - t.i);
     t.n = least(plan->nb, g->n - t.j);
     t.k_end = least(t.k + plan->slice_k, g->k);
-    if (run->kernel->begin != NULL)
-        run->kernel->begin();
     run_tile(run, &t, slice);
     if (run->kernel->end != NULL)
         run->kernel->end();

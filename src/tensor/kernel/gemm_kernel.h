@@ -53,11 +53,11 @@ typedef struct gb_gemm_kernel {
     int mr, nr;         /* the register tile */
     int k_multiple;     /* packed bf16 panels are padded to this */
     int64_t mc, kc, nc; /* the largest block: rows, depth, columns */
-    int a_rows;         /* rows of a group when packed A has the kernel's own bf16 layout, or 0 */
+    int a_rows;         /* tile kernels: rows of a tile of A, in bf16; else 0 */
+    double part_flops;  /* less than this is not worth handing to another thread */
     void (*pack_a)(const gb_gemm_pack *pack, void *packed);
     void (*pack_b)(const gb_gemm_pack *pack, void *packed);
-    void (*begin)(void); /* on each thread before its blocks; NULL if none is needed */
-    void (*end)(void);
+    void (*end)(void); /* on each thread after its blocks of one part; may be NULL */
     void (*block)(const gb_gemm_block *block);
     void (*dot)(const gb_gemm_dot *dot);
     /* c = epilogue(sums[0] + sums[1] + ...), slices `stride` floats apart. */

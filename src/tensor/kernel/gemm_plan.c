@@ -10,9 +10,9 @@ enum {
     SMALL_DEPTH = 1024, /* of a block with too few rows to reuse B from cache */
     PARTS_WANTED_MAX = 32,
     SLICED_PARTS = 8, /* fewer tiles than this and a long K: cut K as well */
-    SLICE_DEPTH_MIN = 512
+    SLICE_DEPTH_MIN = 512,
+    PART_B_BYTES = 128 * 1024
 };
-static const double PART_FLOPS = 1e6; /* less is not worth handing to another thread */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -31,14 +31,24 @@ static gb_gemm_b_form choose_b_form(const gb_gemm *g, int64_t batch)
     return batch > 1 ? GB_GEMM_B_LOCAL : GB_GEMM_B_SHARED;
 }
 
+/* How many parts are worth having: by arithmetic, or by reading B where there is little of it. */
+static double
+parts_wanted(const gb_gemm_kernel *kernel, const gb_gemm *g, int64_t batch, const gb_gemm_plan *p)
+{
+    double products = (double)g->n * (double)g->k * (double)batch;
+    double by_flops = 2.0 * (double)g->m * products / kernel->part_flops;
+    double by_bytes = products * (p->b_bf16 ? 2.0 : 4.0) / PART_B_BYTES;
+    double wanted = by_flops > by_bytes ? by_flops : by_bytes;
+    return wanted < PARTS_WANTED_MAX ? wanted : PARTS_WANTED_MAX;
+}
+
 /* Halves the block until there are enough parts to keep many threads evenly busy. */
 static void
 choose_blocks(const gb_gemm_kernel *kernel, const gb_gemm *g, int64_t batch, gb_gemm_plan *p)
 {
     int64_t mb = least(gb_round_up(g->m, kernel->mr), kernel->mc);
     int64_t nb = least(gb_round_up(g->n, kernel->nr), kernel->nc);
-    double flops = 2.0 * (double)g->m * (double)g->n * (double)g->k * (double)batch;
-    double wanted = flops / PART_FLOPS < PARTS_WANTED_MAX ? flops / PART_FLOPS : PARTS_WANTED_MAX;
+    const double wanted = parts_wanted(kernel, g, batch, p);
     while ((double)(gb_divide_up(g->m, mb) * gb_divide_up(g->n, nb) * batch) < wanted) {
         if (nb > kernel->nr && (nb > mb || mb <= kernel->mr))
             nb = gb_round_up(nb / 2, kernel->nr);

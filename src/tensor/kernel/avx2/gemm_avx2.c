@@ -20,6 +20,7 @@ const gb_gemm_kernel gb_gemm_avx2 = {
     .mc = 96,
     .kc = 512,
     .nc = 1024,
+    .part_flops = 1e6,
     .pack_a = pack_a,
     .pack_b = pack_b,
     .block = block,
