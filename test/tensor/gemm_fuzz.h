@@ -64,7 +64,8 @@ static inline float fuzz_get(const void *base, gb_dtype type, int64_t at)
                            : ((const float *)base)[at];
 }
 
-/* `batch` matrices [rows, columns] with NaN between and around; *absolute gets |values|. */
+/* `batch` matrices [rows, columns] with NaN between them and `guard` elements after the last;
+ * *absolute gets |values|. */
 static inline void *fuzz_matrix(fuzz_stream *r,
                                 gb_dtype type,
                                 int64_t batch,
@@ -72,10 +73,12 @@ static inline void *fuzz_matrix(fuzz_stream *r,
                                 int64_t rows,
                                 int64_t columns,
                                 int64_t ld,
+                                int64_t guard,
                                 float **absolute)
 {
-    int64_t elements = (batch - 1) * stride + rows * ld + FUZZ_GUARD;
-    char *base = fuzz_alloc((size_t)elements * fuzz_bytes(type));
+    int64_t elements = (batch - 1) * stride + (rows - 1) * ld + columns + guard;
+    char *base = gb_aligned_alloc((size_t)elements * fuzz_bytes(type));
+    assert_non_null(base);
     *absolute = fuzz_alloc((size_t)elements * sizeof(float));
     for (int64_t i = 0; i < elements; i++)
         fuzz_set(base, type, i, NAN);
@@ -132,10 +135,11 @@ static inline fuzz_case fuzz_make(uint64_t seed, uint64_t number, int64_t m, int
     f.prepack = fuzz_below(&r, 2);
     if (f.prepack)
         f.stride_b = 0;
-    f.a = fuzz_matrix(&r, g->a_type, f.batch, f.stride_a, a_rows, a_columns, g->lda, &f.a_abs);
-    f.b = fuzz_matrix(&r, g->b_type, f.batch, f.stride_b, b_rows, b_columns, g->ldb, &f.b_abs);
-    f.c = fuzz_matrix(&r, g->c_type, f.batch, f.stride_c, g->m, g->n, g->ldc, &f.c_abs);
-    f.bias = fuzz_matrix(&r, GB_F32, 1, 0, 1, g->n, g->n, &f.bias_abs);
+    f.a = fuzz_matrix(&r, g->a_type, f.batch, f.stride_a, a_rows, a_columns, g->lda, 0, &f.a_abs);
+    f.b = fuzz_matrix(&r, g->b_type, f.batch, f.stride_b, b_rows, b_columns, g->ldb, 0, &f.b_abs);
+    f.c = fuzz_matrix(&r, g->c_type, f.batch, f.stride_c, g->m, g->n, g->ldc,
+                      g->ldc - g->n + FUZZ_GUARD, &f.c_abs);
+    f.bias = fuzz_matrix(&r, GB_F32, 1, 0, 1, g->n, g->n, 0, &f.bias_abs);
     if (g->beta == 0.0f) /* C must not be read then */
         for (int64_t i = 0; i < f.batch * f.stride_c; i++)
             fuzz_set(f.c, g->c_type, i, NAN);

@@ -6,6 +6,8 @@ enum {
     DIRECT_ROWS_MAX = 16, /* beyond this, packing B is cheaper than reading it as it lies */
     DOT_ROWS_MAX = 4,
     DIRECT_COLUMNS_MAX = 64,
+    WIDE_ROWS_MAX = 3, /* so few rows take several panels at once */
+    WIDE_PANELS = 4,
     DIRECT_DEPTH = 64,  /* rows of an unpacked B that stay in the first-level TLB */
     SMALL_DEPTH = 1024, /* of a block with too few rows to reuse B from cache */
     PARTS_WANTED_MAX = 32,
@@ -48,9 +50,10 @@ choose_blocks(const gb_gemm_kernel *kernel, const gb_gemm *g, int64_t batch, gb_
 {
     int64_t mb = least(gb_round_up(g->m, kernel->mr), kernel->mc);
     int64_t nb = least(gb_round_up(g->n, kernel->nr), kernel->nc);
+    const int64_t nb_least = g->m <= WIDE_ROWS_MAX ? WIDE_PANELS * kernel->nr : kernel->nr;
     const double wanted = parts_wanted(kernel, g, batch, p);
     while ((double)(gb_divide_up(g->m, mb) * gb_divide_up(g->n, nb) * batch) < wanted) {
-        if (nb > kernel->nr && (nb > mb || mb <= kernel->mr))
+        if (nb > nb_least && (nb > mb || mb <= kernel->mr))
             nb = gb_round_up(nb / 2, kernel->nr);
         else if (mb > kernel->mr)
             mb = gb_round_up(mb / 2, kernel->mr);
