@@ -47,9 +47,13 @@
     X(ROPE, rope)                                                                                  \
     X(ATTENTION, attention)                                                                        \
     X(ATTENTION_GRAD, attention_grad)                                                              \
+    X(CACHE_WRITE, cache_write)                                                                    \
+    X(ATTENTION_CACHED, attention_cached)                                                          \
     X(DWCONV, dwconv)                                                                              \
     X(DWCONV_GRAD_X, dwconv_grad_x)                                                                \
     X(DWCONV_GRAD_WEIGHT, dwconv_grad_weight)                                                      \
+    X(DWCONV_CACHED, dwconv_cached)                                                                \
+    X(DWCONV_SHIFT, dwconv_shift)                                                                  \
     X(POSES, poses)
 
 typedef enum gb_op {
