@@ -10,6 +10,8 @@ static const struct {
     int (*run)(const bench_options *options);
 } benches[] = {
     {"gemm", "matrix products against oneDNN, and the share of the machine's peak", bench_gemm},
+    {"attention", "attention alone, forward and backward, in the shapes of models",
+     bench_attention},
 };
 enum {
     BENCHES = sizeof benches / sizeof *benches

@@ -16,8 +16,10 @@ static dims random_dims(fixture *f, bool even)
     dims d = {.B = pick(f, 1, 3), .kv_heads = (int)pick(f, 1, 3)};
     d.heads = d.kv_heads * (int)pick(f, 1, 3);
     bool is_long = pick(f, 0, 19) == 0;
-    d.T = is_long ? pick(f, 120, 150) : pick(f, 1, 40);
-    d.E = even ? 2 * pick(f, 1, 16) : pick(f, 1, 33);
+    d.T = is_long ? pick(f, 120, 150) : pick(f, 1, 24);
+    d.E = even ? 2 * pick(f, 1, 16) : pick(f, 1, 20);
+    if (!even && pick(f, 0, 9) == 0)
+        d.E = pick(f, 21, 70);
     d.width = (d.heads + 2 * d.kv_heads) * d.E;
     return d;
 }

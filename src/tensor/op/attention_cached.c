@@ -12,8 +12,6 @@
  * thread's matrix products. */
 #include "tensor/op/attention.h"
 
-#include <string.h>
-
 static bool cache_fits(gb_graph *g, gb_value cache, gb_qkv s)
 {
     const gb_node *node = gb_graph_node(g, cache);
@@ -31,16 +29,43 @@ static bool cache_fits(gb_graph *g, gb_value cache, gb_qkv s)
     return false;
 }
 
-static gb_attention_block block_of(const gb_attr *attr, gb_qkv s, int64_t begin, int64_t first)
+/* One head's query rows and the keys and values they see: unpacked, for few rows meet them. */
+typedef struct cached_block {
+    const float *q, *k, *v;
+    int64_t q_stride, kv_stride, E;
+    int64_t rows, seen, keys; /* seen: by the first row, one more by each that follows */
+    bool bf16;
+} cached_block;
+
+static cached_block block_of(const gb_attr *attr, gb_qkv s, int64_t begin, int64_t first)
 {
-    gb_attention_block b = {.q_stride = s.width,
-                            .kv_stride = 2 * s.G * s.E,
-                            .rows = gb_attention_rows(begin, s.T),
-                            .visible = first + begin + 1,
-                            .E = s.E,
-                            .bf16 = attr->i[3]};
-    b.keys = first + begin + b.rows;
-    return b;
+    int64_t rows = gb_attention_least(s.T - begin, GB_ATTENTION_ROWS);
+    return (cached_block){.q_stride = s.width,
+                          .kv_stride = 2 * s.G * s.E,
+                          .E = s.E,
+                          .rows = rows,
+                          .seen = first + begin + 1,
+                          .keys = first + begin + rows,
+                          .bf16 = attr->i[3]};
+}
+
+static gb_gemm scores_of(const cached_block *b, float *scores, int64_t ld)
+{
+    gb_head_rows keys = {b->k, b->kv_stride, b->keys, b->E, b->bf16};
+    gb_gemm g = gb_attention_across(&keys);
+    g.m = b->rows, g.a = b->q, g.lda = b->q_stride, g.alpha = 1.0f / sqrtf((float)b->E);
+    g.c = scores, g.ldc = ld;
+    return g;
+}
+
+static gb_gemm
+mix_of(const cached_block *b, const float *weights, int64_t ld, float *out, int64_t out_stride)
+{
+    gb_head_rows values = {b->v, b->kv_stride, b->keys, b->E, b->bf16};
+    gb_gemm g = gb_attention_along(&values);
+    g.m = b->rows, g.a = weights, g.lda = ld;
+    g.c = out, g.ldc = out_stride;
+    return g;
 }
 
 /* The most any block at any position needs. Kept in attr, for a step has no time to ask again. */
@@ -49,15 +74,15 @@ static size_t gemm_bytes(const gb_attr *attr, gb_qkv s, int64_t T_max)
     size_t most = 0;
     for (int64_t first = 0; first <= T_max - s.T; first++)
         for (int64_t begin = 0; begin < s.T; begin += GB_ATTENTION_ROWS) {
-            gb_attention_block b = block_of(attr, s, begin, first);
-            gb_gemm scores = gb_attention_scores(&b, NULL, T_max);
-            gb_gemm mix = gb_attention_mix(&b, NULL, T_max, NULL, s.H * s.E);
+            cached_block b = block_of(attr, s, begin, first);
+            gb_gemm scores = scores_of(&b, NULL, T_max);
+            gb_gemm mix = mix_of(&b, NULL, T_max, NULL, s.H * s.E);
             size_t one = gb_gemm_scratch_bytes(&scores, 1, 1);
             size_t two = gb_gemm_scratch_bytes(&mix, 1, 1);
             most = one > most ? one : most;
             most = two > most ? two : most;
         }
-    return most;
+    return gb_lines(most);
 }
 
 gb_value gb_op_attention_cached(
@@ -115,14 +140,19 @@ static void cache_write_run(const gb_run *run)
 typedef struct cached {
     const gb_run *run;
     gb_qkv s;
-    int64_t T_max, first, blocks;
+    int64_t T_max, first, blocks, ld;
+    size_t weights_bytes, thread_bytes;
 } cached;
 
-static gb_attention_scratch
-place(const gb_node *node, gb_qkv s, int64_t T_max, void *memory, int thread)
+static cached cached_of(const gb_node *node, const gb_shape *qkv, const gb_shape *cache)
 {
-    return gb_attention_place(memory, thread, gb_attention_rows(0, s.T), T_max,
-                              (size_t)node->attr.i[4], false);
+    cached c = {.s = gb_qkv_of(qkv, node->attr.i[0], node->attr.i[1]), .T_max = cache->dim[1]};
+    c.blocks = gb_attention_blocks(c.s.T);
+    c.ld = gb_attention_ld(c.T_max);
+    int64_t rows = gb_attention_least(c.s.T, GB_ATTENTION_ROWS);
+    c.weights_bytes = gb_lines((size_t)(rows * c.ld) * sizeof(float));
+    c.thread_bytes = c.weights_bytes + (size_t)node->attr.i[4];
+    return c;
 }
 
 /* Part: (batch, head, block), the block last. */
@@ -132,34 +162,36 @@ static void cached_part(void *context, int64_t part, int thread)
     gb_qkv s = c->s;
     int64_t begin = part % c->blocks * GB_ATTENTION_ROWS;
     int64_t h = part / c->blocks % s.H, batch = part / c->blocks / s.H;
-    const float *qkv = (const float *)c->run->in[0].data + batch * s.T * s.width;
-    const float *rows = (const float *)c->run->in[1].data + batch * c->T_max * 2 * s.G * s.E;
-    gb_attention_block b = block_of(&c->run->node->attr, s, begin, c->first);
-    b.q = qkv + begin * s.width + h * s.E;
-    b.k = rows + h / (s.H / s.G) * s.E;
+    cached_block b = block_of(&c->run->node->attr, s, begin, c->first);
+    b.q = (const float *)c->run->in[0].data + (batch * s.T + begin) * s.width + h * s.E;
+    b.k = (const float *)c->run->in[1].data + batch * c->T_max * b.kv_stride;
+    b.k += h / (s.H / s.G) * s.E;
     b.v = b.k + s.G * s.E;
-    gb_attention_scratch scratch = place(c->run->node, s, c->T_max, c->run->scratch, thread);
+    float *weights = (float *)(void *)((char *)c->run->scratch + (size_t)thread * c->thread_bytes);
+    void *memory = (char *)weights + c->weights_bytes;
+    gb_gemm scores = scores_of(&b, weights, c->ld);
+    gb_gemm_run(&scores, memory, NULL);
+    for (int64_t r = 0; r < b.rows; r++) {
+        float *row = weights + r * c->ld;
+        float sum = gb_attention_exp(c->run, row, b.seen + r, b.keys);
+        c->run->kernels->affine(b.seen + r, row, 1.0f / sum, 0.0f, row);
+    }
     float *out = (float *)c->run->out.data + ((batch * s.T + begin) * s.H + h) * s.E;
-    gb_attention_forward(c->run, &b, &scratch, out, s.H * s.E);
+    gb_gemm mix = mix_of(&b, weights, c->ld, out, s.H * s.E);
+    gb_gemm_run(&mix, memory, NULL);
 }
 
 static void attention_cached_run(const gb_run *run)
 {
-    const gb_node *node = run->node;
-    gb_qkv s = gb_qkv_of(&run->in[0].shape, node->attr.i[0], node->attr.i[1]);
-    int64_t T_max = run->in[1].shape.dim[1];
-    cached c = {.run = run,
-                .s = s,
-                .T_max = T_max,
-                .first = first_row(&run->in[2], s.T, T_max),
-                .blocks = gb_attention_blocks(s.T)};
-    gb_pool_run(run->pool, cached_part, &c, s.B * s.H * c.blocks);
+    cached c = cached_of(run->node, &run->in[0].shape, &run->in[1].shape);
+    c.run = run;
+    c.first = first_row(&run->in[2], c.s.T, c.T_max);
+    gb_pool_run(run->pool, cached_part, &c, c.s.B * c.s.H * c.blocks);
 }
 
 static size_t attention_cached_scratch_bytes(const gb_node *node, const gb_shape *in, int threads)
 {
-    gb_qkv s = gb_qkv_of(&in[0], node->attr.i[0], node->attr.i[1]);
-    return (size_t)threads * place(node, s, in[1].dim[1], NULL, 0).bytes_per_thread;
+    return (size_t)threads * cached_of(node, &in[0], &in[1]).thread_bytes;
 }
 
 /* As if the cache were full. */

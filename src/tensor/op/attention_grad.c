@@ -9,111 +9,162 @@
  * Operands: qkv, d out. attr as attention's. */
 #include "tensor/op/attention.h"
 
-#include <math.h>
-
-/* A block of query rows in the backward pass: where its gradients come from and go to. */
-typedef struct backward_block {
-    gb_attention_block f;
-    const float *dout; /* [rows, E] */
-    int64_t dout_stride;
-    float *dq, *dk, *dv; /* rows q_stride or kv_stride apart */
-    float beta;          /* 0 for the first block of a key/value head, then 1 */
-} backward_block;
-
-typedef struct products {
-    gb_gemm dweights, dq, dk, dv;
-} products;
-
-static products products_of(const backward_block *b, float *weights, float *grads, int64_t ld)
-{
-    int64_t rows = b->f.rows, keys = b->f.keys, E = b->f.E;
-    gb_gemm base = {.bf16_compute = b->f.bf16, .alpha = 1.0f};
-    products p = {base, base, base, base};
-    /* dP [rows, keys] = dO v^T */
-    p.dweights.m = rows, p.dweights.n = keys, p.dweights.k = E;
-    p.dweights.a = b->dout, p.dweights.lda = b->dout_stride;
-    p.dweights.b = b->f.v, p.dweights.ldb = b->f.kv_stride, p.dweights.transpose_b = true;
-    p.dweights.c = grads, p.dweights.ldc = ld;
-    /* dq [rows, E] = dS k */
-    p.dq.m = rows, p.dq.n = E, p.dq.k = keys;
-    p.dq.a = grads, p.dq.lda = ld;
-    p.dq.b = b->f.k, p.dq.ldb = b->f.kv_stride;
-    p.dq.c = b->dq, p.dq.ldc = b->f.q_stride;
-    /* dk [keys, E] += dS^T q */
-    p.dk.m = keys, p.dk.n = E, p.dk.k = rows;
-    p.dk.a = grads, p.dk.lda = ld, p.dk.transpose_a = true;
-    p.dk.b = b->f.q, p.dk.ldb = b->f.q_stride;
-    p.dk.c = b->dk, p.dk.ldc = b->f.kv_stride, p.dk.beta = b->beta;
-    /* dv [keys, E] += P^T dO */
-    p.dv.m = keys, p.dv.n = E, p.dv.k = rows;
-    p.dv.a = weights, p.dv.lda = ld, p.dv.transpose_a = true;
-    p.dv.b = b->dout, p.dv.ldb = b->dout_stride;
-    p.dv.c = b->dv, p.dv.ldc = b->f.kv_stride, p.dv.beta = b->beta;
-    return p;
-}
-
-static void backward(const gb_run *run, const backward_block *b, gb_attention_scratch *s)
-{
-    const gb_kernels *kernels = run->kernels;
-    products p = products_of(b, s->weights, s->grads, s->ld);
-    gb_attention_weigh(run, &b->f, s);
-    gb_gemm_run(&p.dweights, s->gemm, NULL);
-    float scale = 1.0f / sqrtf((float)b->f.E);
-    for (int64_t r = 0; r < b->f.rows; r++) {
-        float *weight = s->weights + r * s->ld, *grad = s->grads + r * s->ld;
-        kernels->affine(b->f.keys, weight, 1.0f / s->sums[r], 0.0f, weight);
-        float mean = kernels->dot(b->f.keys, weight, grad);
-        kernels->normalise(b->f.keys, grad, mean, scale, weight, NULL, grad);
-    }
-    gb_gemm_run(&p.dq, s->gemm, NULL);
-    gb_gemm_run(&p.dk, s->gemm, NULL);
-    gb_gemm_run(&p.dv, s->gemm, NULL);
-}
-
-/* Read by all parts of one run. */
+/* Read by all parts of one run, and while planning. */
 typedef struct gradient {
     const gb_run *run;
     gb_qkv s;
     bool causal, bf16;
-    size_t gemm_bytes;
+    int64_t blocks, ld;
+    size_t across_step, along_step; /* of one packed block */
+    size_t weights_bytes, thread_bytes;
 } gradient;
 
 static gradient gradient_of(const gb_node *node, const gb_shape *qkv)
 {
-    return (gradient){.s = gb_qkv_of(qkv, node->attr.i[0], node->attr.i[1]),
-                      .causal = node->attr.i[2],
-                      .bf16 = node->attr.i[3]};
+    gradient c = {.s = gb_qkv_of(qkv, node->attr.i[0], node->attr.i[1]),
+                  .causal = node->attr.i[2],
+                  .bf16 = node->attr.i[3]};
+    int64_t E = c.s.E, T = c.s.T, rows = gb_attention_least(T, GB_ATTENTION_ROWS);
+    c.blocks = gb_attention_blocks(T);
+    c.ld = gb_attention_ld(T);
+    c.across_step = gb_attention_packed_bytes(gb_attention_across, rows, E, c.bf16);
+    c.along_step = gb_attention_packed_bytes(gb_attention_along, rows, E, c.bf16);
+    c.weights_bytes = gb_lines((size_t)(rows * c.ld) * sizeof(float));
+    size_t across = gb_attention_gemm_bytes(gb_attention_across, T, E, c.bf16);
+    size_t along = gb_attention_gemm_bytes(gb_attention_along, T, E, c.bf16);
+    c.thread_bytes = (size_t)c.blocks * (2 * c.across_step + c.along_step) + 2 * c.along_step +
+                     2 * c.weights_bytes + (across > along ? across : along);
+    return c;
 }
 
-/* Block `begin` of query head h of one batch row; qkv, dout and dqkv are that row's. */
-static backward_block block_of(
-    const gradient *c, int64_t h, int64_t begin, const float *qkv, const float *dout, float *dqkv)
+typedef struct thread_memory {
+    gb_packed_rows k_across, v_across, k_along; /* all blocks of keys */
+    gb_packed_rows q_along, dout_along;         /* one block of query rows */
+    float *weights, *grads;                     /* [rows, ld] */
+    void *gemm;
+} thread_memory;
+
+static gb_packed_rows take(char **at, size_t step, int64_t blocks)
+{
+    gb_packed_rows rows = {*at, step};
+    *at += step * (size_t)blocks;
+    return rows;
+}
+
+static thread_memory memory_of(const gradient *c, int thread)
+{
+    char *at = (char *)c->run->scratch + (size_t)thread * c->thread_bytes;
+    thread_memory m;
+    m.k_across = take(&at, c->across_step, c->blocks);
+    m.v_across = take(&at, c->across_step, c->blocks);
+    m.k_along = take(&at, c->along_step, c->blocks);
+    m.q_along = take(&at, c->along_step, 1);
+    m.dout_along = take(&at, c->along_step, 1);
+    m.weights = (float *)(void *)take(&at, c->weights_bytes, 1).data;
+    m.grads = (float *)(void *)take(&at, c->weights_bytes, 1).data;
+    m.gemm = at;
+    return m;
+}
+
+/* One head of one batch row, all T rows: what is read, and where gradients go. */
+typedef struct head_rows {
+    gb_head_rows q, k, v, dout;
+    float *dq, *dk, *dv; /* rows q.stride apart */
+} head_rows;
+
+static head_rows rows_of(const gradient *c, int64_t batch, int64_t h)
 {
     gb_qkv s = c->s;
-    int64_t kv = h / (s.H / s.G), q_at = begin * s.width + h * s.E;
-    int64_t k_at = (s.H + kv) * s.E, v_at = (s.H + s.G + kv) * s.E;
-    backward_block b = {.f = {.q = qkv + q_at,
-                              .k = qkv + k_at,
-                              .v = qkv + v_at,
-                              .q_stride = s.width,
-                              .kv_stride = s.width,
-                              .rows = gb_attention_rows(begin, s.T),
-                              .visible = c->causal ? begin + 1 : s.T,
-                              .E = s.E,
-                              .bf16 = c->bf16},
-                        .dout = dout + (begin * s.H + h) * s.E,
-                        .dout_stride = s.H * s.E,
-                        .dq = dqkv + q_at,
-                        .dk = dqkv + k_at,
-                        .dv = dqkv + v_at};
-    b.f.keys = gb_attention_keys(c->causal, begin, b.f.rows, s.T);
-    return b;
+    int64_t kv = h / (s.H / s.G), k_at = (s.H + kv) * s.E, v_at = (s.H + s.G + kv) * s.E;
+    const float *qkv = (const float *)c->run->in[0].data + batch * s.T * s.width;
+    float *dqkv = (float *)c->run->out.data + batch * s.T * s.width;
+    gb_head_rows rows = {.stride = s.width, .count = s.T, .E = s.E, .bf16 = c->bf16};
+    head_rows r = {.q = rows, .k = rows, .v = rows, .dout = rows};
+    r.q.data = qkv + h * s.E, r.dq = dqkv + h * s.E;
+    r.k.data = qkv + k_at, r.dk = dqkv + k_at;
+    r.v.data = qkv + v_at, r.dv = dqkv + v_at;
+    r.dout.data = (const float *)c->run->in[1].data + (batch * s.T * s.H + h) * s.E;
+    r.dout.stride = s.H * s.E;
+    return r;
 }
 
-static gb_attention_scratch place(const gradient *c, void *memory, int thread)
+/* out [rows of a, all keys] = scale a b^T for the packed blocks of b. */
+static void across(const gradient *c,
+                   const gb_head_rows *a,
+                   const gb_head_rows *b,
+                   const gb_packed_rows *packed,
+                   float scale,
+                   int64_t blocks,
+                   float *out,
+                   const thread_memory *m)
 {
-    return gb_attention_place(memory, thread, gb_attention_rows(0, c->s.T), c->s.T, c->gemm_bytes,
-                              true);
+    for (int64_t j = 0; j < blocks; j++) {
+        gb_head_rows block = gb_head_block(b, j);
+        gb_gemm g = gb_attention_across(&block);
+        g.m = a->count, g.a = a->data, g.lda = a->stride, g.alpha = scale;
+        g.c = out + j * GB_ATTENTION_ROWS, g.ldc = c->ld;
+        g.b_packed = packed->data + (size_t)j * packed->step;
+        gb_gemm_run(&g, m->gemm, NULL);
+    }
+}
+
+/* Weights P and the gradients dS of the scores, both [rows, keys]. */
+static void
+weigh(const gradient *c, int64_t begin, int64_t rows, int64_t keys, const thread_memory *m)
+{
+    const gb_kernels *kernels = c->run->kernels;
+    float scale = 1.0f / sqrtf((float)c->s.E);
+    for (int64_t r = 0; r < rows; r++) {
+        float *weight = m->weights + r * c->ld, *grad = m->grads + r * c->ld;
+        int64_t seen = c->causal ? begin + r + 1 : keys;
+        float sum = gb_attention_exp(c->run, weight, seen, keys);
+        kernels->affine(seen, weight, 1.0f / sum, 0.0f, weight);
+        float mean = kernels->dot(seen, weight, grad);
+        kernels->normalise(seen, grad, mean, scale, weight, NULL, grad);
+        memset(grad + seen, 0, (size_t)(keys - seen) * sizeof *grad);
+    }
+}
+
+/* out [keys of block j, E] (+)= a^T b, a [rows, ld]: the rows of a block of keys. */
+static void add_transposed(const gradient *c,
+                           const float *a,
+                           const gb_head_rows *b,
+                           const gb_packed_rows *packed,
+                           int64_t keys,
+                           bool first,
+                           float *out,
+                           const thread_memory *m)
+{
+    gb_gemm g = gb_attention_along(b);
+    g.m = keys, g.a = a, g.lda = c->ld, g.transpose_a = true;
+    g.c = out, g.ldc = c->s.width, g.beta = first ? 0.0f : 1.0f;
+    g.b_packed = packed->data;
+    gb_gemm_run(&g, m->gemm, NULL);
+}
+
+/* Block i of query rows of one head. `first`: dk and dv hold nothing yet. */
+static void
+gradient_block(const gradient *c, const head_rows *r, int64_t i, bool first, const thread_memory *m)
+{
+    gb_head_rows q = gb_head_block(&r->q, i), dout = gb_head_block(&r->dout, i);
+    int64_t begin = i * GB_ATTENTION_ROWS, keys = c->causal ? begin + q.count : c->s.T;
+    int64_t blocks = gb_attention_blocks(keys);
+    gb_attention_pack(gb_attention_along, &q, m->q_along);
+    gb_attention_pack(gb_attention_along, &dout, m->dout_along);
+    across(c, &q, &r->k, &m->k_across, 1.0f / sqrtf((float)q.E), blocks, m->weights, m);
+    across(c, &dout, &r->v, &m->v_across, 1.0f, blocks, m->grads, m);
+    weigh(c, begin, q.count, keys, m);
+    for (int64_t j = 0; j < blocks; j++) {
+        gb_head_rows k = gb_head_block(&r->k, j);
+        int64_t at = j * GB_ATTENTION_ROWS, to = at * c->s.width;
+        gb_gemm g = gb_attention_along(&k);
+        g.m = q.count, g.a = m->grads + at, g.lda = c->ld;
+        g.c = r->dq + begin * c->s.width, g.ldc = c->s.width, g.beta = j == 0 ? 0.0f : 1.0f;
+        g.b_packed = m->k_along.data + (size_t)j * m->k_along.step;
+        gb_gemm_run(&g, m->gemm, NULL);
+        add_transposed(c, m->grads + at, &q, &m->q_along, k.count, first, r->dk + to, m);
+        add_transposed(c, m->weights + at, &dout, &m->dout_along, k.count, first, r->dv + to, m);
+    }
 }
 
 /* Part: (batch, key/value head). The last block goes first: it sees all keys, so it sets dk and dv
@@ -121,68 +172,34 @@ static gb_attention_scratch place(const gradient *c, void *memory, int thread)
 static void gradient_part(void *context, int64_t part, int thread)
 {
     const gradient *c = context;
-    gb_qkv s = c->s;
-    int64_t batch = part / s.G, kv = part % s.G, group = s.H / s.G;
-    const float *qkv = (const float *)c->run->in[0].data + batch * s.T * s.width;
-    const float *dout = (const float *)c->run->in[1].data + batch * s.T * s.H * s.E;
-    float *dqkv = (float *)c->run->out.data + batch * s.T * s.width;
-    gb_attention_scratch scratch = place(c, c->run->scratch, thread);
-    float beta = 0.0f;
-    for (int64_t block = gb_attention_blocks(s.T) - 1; block >= 0; block--) {
+    int64_t batch = part / c->s.G, kv = part % c->s.G, group = c->s.H / c->s.G;
+    thread_memory m = memory_of(c, thread);
+    head_rows r = rows_of(c, batch, kv * group);
+    gb_attention_pack(gb_attention_across, &r.k, m.k_across);
+    gb_attention_pack(gb_attention_across, &r.v, m.v_across);
+    gb_attention_pack(gb_attention_along, &r.k, m.k_along);
+    for (int64_t i = c->blocks - 1; i >= 0; i--)
         for (int64_t h = kv * group; h < (kv + 1) * group; h++) {
-            backward_block b = block_of(c, h, block * GB_ATTENTION_ROWS, qkv, dout, dqkv);
-            b.beta = beta;
-            backward(c->run, &b, &scratch);
-            beta = 1.0f;
+            r = rows_of(c, batch, h);
+            gradient_block(c, &r, i, i == c->blocks - 1 && h == kv * group, &m);
         }
-    }
-}
-
-/* The most any block needs. */
-static size_t gemm_bytes(const gradient *c)
-{
-    gb_qkv s = c->s;
-    size_t most = 0;
-    for (int64_t begin = 0; begin < s.T; begin += GB_ATTENTION_ROWS) {
-        for (int beta = 0; beta < 2; beta++) {
-            backward_block b = {.f = {.q_stride = s.width,
-                                      .kv_stride = s.width,
-                                      .rows = gb_attention_rows(begin, s.T),
-                                      .E = s.E,
-                                      .bf16 = c->bf16},
-                                .dout_stride = s.H * s.E,
-                                .beta = (float)beta};
-            b.f.keys = gb_attention_keys(c->causal, begin, b.f.rows, s.T);
-            products p = products_of(&b, NULL, NULL, s.T);
-            gb_gemm scores = gb_attention_scores(&b.f, NULL, s.T);
-            const gb_gemm *all[] = {&scores, &p.dweights, &p.dq, &p.dk, &p.dv};
-            for (int i = 0; i < 5; i++) {
-                size_t bytes = gb_gemm_scratch_bytes(all[i], 1, 1);
-                most = bytes > most ? bytes : most;
-            }
-        }
-    }
-    return most;
 }
 
 static void attention_grad_run(const gb_run *run)
 {
     gradient c = gradient_of(run->node, &run->in[0].shape);
     c.run = run;
-    c.gemm_bytes = gemm_bytes(&c);
     gb_pool_run(run->pool, gradient_part, &c, c.s.B * c.s.G);
 }
 
 static size_t attention_grad_scratch_bytes(const gb_node *node, const gb_shape *in, int threads)
 {
-    gradient c = gradient_of(node, &in[0]);
-    c.gemm_bytes = gemm_bytes(&c);
-    return (size_t)threads * place(&c, NULL, 0).bytes_per_thread;
+    return (size_t)threads * gradient_of(node, &in[0]).thread_bytes;
 }
 
 static uint64_t attention_grad_flops(const gb_node *node, const gb_shape *in)
 {
-    gb_qkv s = gradient_of(node, &in[0]).s;
+    gb_qkv s = gb_qkv_of(&in[0], node->attr.i[0], node->attr.i[1]);
     int64_t pairs = node->attr.i[2] ? s.T * (s.T + 1) / 2 : s.T * s.T;
     return (uint64_t)(10 * s.B * s.H * s.E * pairs);
 }
