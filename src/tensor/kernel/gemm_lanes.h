@@ -199,4 +199,48 @@ GB_INLINE void gb_finish_or_keep(const gb_gemm_block *x, gb_vf sum, int64_t i, i
         gb_store_some(x->sums, GB_F32, i * x->ld_sums + j, count, sum);
 }
 
+/* Finishes whole vectors of [rows, columns * GB_LANES] sums, one step of the epilogue at a time
+ * over all of them: the decisions are made once and not for each vector. */
+static inline void
+gb_finish_full(const gb_gemm_block *x, gb_vf *sums, int64_t i, int64_t j, int rows, int columns)
+{
+    const int count = rows * columns;
+    const int64_t at = i * x->ldc + j;
+    if (x->alpha != 1.0f)
+        for (int s = 0; s < count; s++)
+            sums[s] *= gb_all(x->alpha);
+    if (x->beta != 0.0f)
+        for (int r = 0; r < rows; r++)
+            for (int c = 0; c < columns; c++)
+                sums[r * columns + c] +=
+                    gb_all(x->beta) *
+                    gb_load_some(x->c, x->c_type, at + r * x->ldc + c * GB_LANES, GB_LANES);
+    if (x->bias != NULL)
+        for (int c = 0; c < columns; c++) {
+            gb_vf bias = gb_load(x->bias + j + c * GB_LANES);
+            for (int r = 0; r < rows; r++)
+                sums[r * columns + c] += bias;
+        }
+    if (x->activation != GB_ACT_NONE)
+        for (int s = 0; s < count; s++)
+            sums[s] = gb_activate(sums[s], x->activation);
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++)
+            gb_store_some(x->c, x->c_type, at + r * x->ldc + c * GB_LANES, GB_LANES,
+                          sums[r * columns + c]);
+}
+
+/* Finishes or keeps the sums of a tile whose last columns may not be there. */
+static inline void
+gb_finish_tile(const gb_gemm_block *x, gb_vf *sums, int64_t i, int64_t j, int rows, int columns)
+{
+    if (x->last && x->n - j >= columns * GB_LANES) {
+        gb_finish_full(x, sums, i, j, rows, columns);
+        return;
+    }
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++)
+            gb_finish_or_keep(x, sums[r * columns + c], i + r, j + c * GB_LANES);
+}
+
 #endif

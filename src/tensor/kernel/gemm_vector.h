@@ -115,9 +115,7 @@ GB_INLINE void tile(
                 gb_store(to + r * ld + c * GB_LANES, acc[r * columns + c]);
         return;
     }
-    for (int r = 0; r < rows; r++)
-        for (int c = 0; c < columns; c++)
-            gb_finish_or_keep(x, acc[r * columns + c], i + r, j + c * GB_LANES);
+    gb_finish_tile(x, acc, i, j, rows, columns);
 }
 
 typedef void (*tile_fn)(const gb_gemm_block *x, int64_t i, int64_t j);

@@ -138,9 +138,8 @@ static void corner_end(const gb_gemm_block *x, const corner *c)
 {
     if (c->at != c->spare)
         return;
-    for (int64_t r = 0; r < c->rows; r++)
-        for (int64_t s = 0; s < c->columns; s += GB_LANES)
-            gb_finish_or_keep(x, gb_load(c->spare + r * c->columns + s), c->i + r, c->j + s);
+    gb_finish_tile(x, (gb_vf *)(void *)c->spare, c->i, c->j, (int)c->rows,
+                   (int)c->columns / GB_LANES);
 }
 
 /* ---- products -------------------------------------------------------------------------------- */
