@@ -150,7 +150,8 @@ GB_API gb_value gb_op_dropout(gb_graph *g, gb_value x, float probability, gb_val
 GB_API gb_value gb_op_random_normal(gb_graph *g, gb_shape shape, gb_value step);
 GB_API gb_value gb_op_random_uniform(gb_graph *g, gb_shape shape, gb_value step);
 
-/* ---- optimiser steps: update the leaf they are given, in place (adamw.c, lerp.c, ...) */
+/* ---- optimiser steps: update the leaf they are given, in place (adamw.c, lerp_into.c, assign.c)
+ */
 /* AdamW (Loshchilov, Hutter 2019, alg. 2). m, v: states of the parameter's shape. rate: f32 scalar
  * (learning rate); step: i32 scalar, 1 at the first update. */
 typedef struct gb_adamw {

@@ -38,6 +38,14 @@
     X(MSE, mse)                                                                                    \
     X(MSE_GRAD, mse_grad)                                                                          \
     X(ADAMW, adamw)                                                                                \
+    X(CAST, cast)                                                                                  \
+    X(CUMSUM, cumsum)                                                                              \
+    X(PINBALL, pinball)                                                                            \
+    X(PINBALL_GRAD, pinball_grad)                                                                  \
+    X(DROPOUT, dropout)                                                                            \
+    X(RANDOM, random)                                                                              \
+    X(LERP_INTO, lerp_into)                                                                        \
+    X(ASSIGN, assign)                                                                              \
     X(CONCAT, concat)                                                                              \
     X(SLICE, slice)                                                                                \
     X(PAD, pad)                                                                                    \

@@ -1,5 +1,5 @@
-/* Losses: cross_entropy and mse. Values against plain double loops over fuzzed shapes, gradients by
- * finite differences, targets that do not count, mistakes. */
+/* Losses: cross_entropy, mse and pinball. Values against plain double loops over fuzzed shapes,
+ * gradients by finite differences, targets that do not count, mistakes. */
 #include "tensor/gradient_check.h"
 #include "tensor/op_fuzz.h"
 
@@ -102,6 +102,59 @@ static void test_mse(void **state)
     }
 }
 
+static const float levels[9] = {0.5f, 0.1f, 0.9f, 0.01f, 0.25f, 0.75f, 0.99f, 0.05f, 0.6f};
+
+static double
+pinball_of(int64_t rows, int64_t count, const float *p, const float *target, const float *weight)
+{
+    double loss = 0;
+    int64_t counted = 0;
+    for (int64_t row = 0; row < rows; row++) {
+        if (isnan(target[row]))
+            continue;
+        counted++;
+        for (int64_t q = 0; q < count; q++) {
+            double e = (double)target[row] - (double)p[row * count + q], level = (double)levels[q];
+            loss += (weight ? (double)weight[row] : 1) * fmax(level * e, (level - 1) * e);
+        }
+    }
+    return counted ? loss / (double)(counted * count) : 0;
+}
+
+static void test_pinball(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < OP_CASES; i++) {
+        op_test t = op_begin(1);
+        gb_shape lead = i % 40 == 3 ? GB_SHAPE(301, 57) : op_shape(i, 0, 9, 30), shape = lead;
+        if (lead.rank == 4)
+            lead.rank = --shape.rank;
+        int count = 1 + (int)(i % 9);
+        shape.dim[shape.rank++] = count;
+        int64_t rows = gb_shape_count(&lead);
+        gb_value p = gb_graph_input(t.graph, "p", GB_F32, shape), w = GB_NONE;
+        gb_value target = gb_graph_input(t.graph, "target", GB_F32, lead);
+        if (i % 2)
+            w = gb_graph_input(t.graph, "w", GB_F32, lead);
+        gb_graph_output(t.graph, "y", gb_op_pinball(t.graph, p, target, w, levels, count));
+        op_ready(&t, (int)(i % 3));
+        const float *ps = op_normal(&t, "p", i, 3), *ws = NULL;
+        float *ts = op_normal(&t, "target", i + 900, 3);
+        if (i % 2) {
+            float *weights = op_normal(&t, "w", i + 1800, 1);
+            for (int64_t k = 0; k < rows; k++)
+                weights[k] = fabsf(weights[k]);
+            ws = weights;
+        }
+        for (int64_t k = 0; k < rows && i % 3; k += 4)
+            ts[k] = NAN;
+        gb_exec_run(t.exec);
+        double expected = pinball_of(rows, count, ps, ts, ws);
+        op_close(*(float *)op_data(&t, "y"), expected, fabs(expected) + 0.1, "pinball", (int64_t)i);
+        op_end(&t);
+    }
+}
+
 /* ---- gradients ------------------------------------------------------------------------------- */
 static gb_value build_cross_entropy(gb_graph *g, void *context)
 {
@@ -139,6 +192,48 @@ static void prepare_mse(void *context, gb_tensors *weights, gb_exec *exec)
                           (size_t)gb_shape_count((gb_shape *)context));
 }
 
+static gb_value build_pinball(gb_graph *g, void *context)
+{
+    gb_shape shape = *(gb_shape *)context, lead = shape;
+    shape.dim[shape.rank++] = 5;
+    gb_value p = gb_graph_parameter(g, "p", shape, normal);
+    gb_value target = gb_graph_input(g, "target", GB_F32, lead);
+    gb_value w = gb_graph_input(g, "w", GB_F32, lead);
+    gb_value weighted = gb_op_pinball(g, p, target, w, levels, 5);
+    gb_value both = gb_op_add(g, weighted, gb_op_pinball(g, p, target, GB_NONE, levels, 5));
+    return gb_op_affine(g, both, 5 * (float)gb_shape_count(&lead), 0);
+}
+
+/* No prediction within 0.25 of its target, where the slope jumps; some targets do not count. */
+static void prepare_pinball(void *context, gb_tensors *weights, gb_exec *exec)
+{
+    int64_t rows = gb_shape_count((gb_shape *)context);
+    float *p = gb_tensors_find(weights, "p")->data, *w = gb_exec_tensor(exec, "w").data;
+    float *target = gb_exec_tensor(exec, "target").data;
+    gb_random_fill_normal(2, 3, 0, target, (size_t)rows);
+    gb_random_fill_uniform(2, 4, 0, w, (size_t)rows);
+    gb_random_fill_normal(2, 5, 0, p, (size_t)rows * 5);
+    for (int64_t row = 0; row < rows; row++) {
+        for (int64_t q = 0; q < 5; q++)
+            p[row * 5 + q] = target[row] + copysignf(0.25f + fabsf(p[row * 5 + q]), p[row * 5 + q]);
+        if (row % 3 == 1)
+            target[row] = NAN;
+    }
+}
+
+static void test_pinball_gradient(void **state)
+{
+    (void)state;
+    gb_shape shapes[] = {GB_SHAPE(6, 7), GB_SHAPE(16), GB_SCALAR, GB_SHAPE(130, 70)};
+    for (size_t s = 0; s < 4; s++)
+        gradient_check_run(&(gradient_check){.build = build_pinball,
+                                             .prepare = prepare_pinball,
+                                             .context = &shapes[s],
+                                             .step = s == 3 ? 0.2f : 0,
+                                             .tolerance = s == 3 ? 2e-2f : 0,
+                                             .samples = s == 3 ? 5 : 20});
+}
+
 static void test_gradients(void **state)
 {
     (void)state;
@@ -173,6 +268,14 @@ static void test_mistakes(void **state)
     y = gb_graph_input(t.graph, "y", GB_F32, GB_SHAPE(3));
     op_mistake(&t, gb_op_mse(t.graph, x, y, GB_NONE), "target is [3], expected [3, 8]");
     t = op_begin(1);
+    x = gb_graph_input(t.graph, "x", GB_F32, GB_SHAPE(3, 8));
+    y = gb_graph_input(t.graph, "y", GB_F32, GB_SHAPE(3));
+    op_mistake(&t, gb_op_pinball(t.graph, x, y, GB_NONE, levels, 7), "[3, 8] for 7 levels");
+    t = op_begin(1);
+    x = gb_graph_input(t.graph, "x", GB_F32, GB_SHAPE(3, 1));
+    y = gb_graph_input(t.graph, "y", GB_F32, GB_SHAPE(3));
+    op_mistake(&t, gb_op_pinball(t.graph, x, y, GB_NONE, (float[]){1}, 1), "level 0 is 1");
+    t = op_begin(1);
     x = gb_graph_input(t.graph, "x", GB_F32, GB_SCALAR);
     y = gb_graph_input(t.graph, "y", GB_I32, GB_SCALAR);
     op_mistake(&t, gb_op_cross_entropy(t.graph, x, y), "logits are a scalar");
@@ -181,8 +284,12 @@ static void test_mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_nothing_counts),
-        cmocka_unit_test(test_mse),           cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_nothing_counts),
+        cmocka_unit_test(test_mse),
+        cmocka_unit_test(test_pinball),
+        cmocka_unit_test(test_pinball_gradient),
+        cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests_name("tensor.op_loss", tests, NULL, NULL);

@@ -149,12 +149,103 @@ static void test_swiglu_gradient(void **state)
     op_mistake(&t, gb_op_swiglu(t.graph, x), "x is [3, 5]");
 }
 
+static void test_cast(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < OP_CASES; i++) {
+        op_test t = op_begin(1);
+        gb_shape shape = i % 40 == 7 ? GB_SHAPE(41, 1009) : op_shape(i, 0, 13, 70);
+        gb_value x = gb_graph_input(t.graph, "x", GB_F32, shape);
+        gb_value n = gb_graph_input(t.graph, "n", GB_I32, shape);
+        gb_value half = gb_op_cast(t.graph, x, GB_BF16);
+        gb_graph_output(t.graph, "half", half);
+        gb_graph_output(t.graph, "back", gb_op_cast(t.graph, half, GB_F32));
+        gb_graph_output(t.graph, "float", gb_op_cast(t.graph, n, GB_F32));
+        assert_int_equal(gb_op_cast(t.graph, x, GB_F32), x);
+        op_ready(&t, (int)(i % 3));
+        const float *xs = op_normal(&t, "x", i, 2);
+        int32_t *ns = op_data(&t, "n");
+        int64_t count = gb_shape_count(&shape);
+        for (int64_t k = 0; k < count; k++)
+            ns[k] = (int32_t)gb_random_below(3, i, (uint64_t)k, 1 << 24) - (1 << 23);
+        gb_exec_run(t.exec);
+        for (int64_t k = 0; k < count; k++) {
+            uint16_t expected = gb_bf16_from_f32(xs[k]);
+            assert_int_equal(((uint16_t *)op_data(&t, "half"))[k], expected);
+            assert_true(((float *)op_data(&t, "back"))[k] == gb_f32_from_bf16(expected));
+            assert_true(((float *)op_data(&t, "float"))[k] == (float)ns[k]);
+        }
+        op_end(&t);
+    }
+    op_test t = op_begin(1);
+    gb_value x = gb_graph_input(t.graph, "x", GB_F32, GB_SHAPE(3));
+    op_mistake(&t, gb_op_cast(t.graph, x, GB_I32), "no cast from F32 to I32");
+}
+
+/* Through bf16 and back the gradient is that of the identity. */
+static void test_cast_gradient(void **state)
+{
+    (void)state;
+    op_test t = op_begin(1);
+    gb_value x = gb_graph_parameter(t.graph, "x", GB_SHAPE(5), (gb_init){GB_INIT_NORMAL, 1});
+    gb_value y = gb_op_cast(t.graph, gb_op_cast(t.graph, x, GB_BF16), GB_F32);
+    OP_OK(gb_graph_backward(t.graph, gb_op_sum_all(t.graph, gb_op_mul(t.graph, y, y)), false));
+    gb_graph_output(t.graph, "gradient",
+                    gb_op_affine(t.graph, gb_graph_gradient(t.graph, x), 1, 0));
+    op_ready(&t, 1);
+    gb_exec_run(t.exec);
+    const float *xs = gb_tensors_find(t.weights, "x")->data, *gradient = op_data(&t, "gradient");
+    for (int i = 0; i < 5; i++)
+        assert_true(gradient[i] == 2 * gb_f32_from_bf16(gb_bf16_from_f32(xs[i])));
+    op_end(&t);
+}
+
+static void test_cumsum(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < OP_CASES; i++) {
+        op_test t = op_begin(1);
+        gb_shape shape = i % 40 == 7 ? GB_SHAPE(41, 1009) : op_shape(i, 0, 13, 70);
+        int64_t width = shape.rank ? shape.dim[shape.rank - 1] : 1, count = gb_shape_count(&shape);
+        gb_value x = gb_graph_input(t.graph, "x", GB_F32, shape);
+        gb_graph_output(t.graph, "y", gb_op_cumsum(t.graph, x));
+        op_ready(&t, (int)(i % 3));
+        const float *xs = op_normal(&t, "x", i, 2), *y = op_data(&t, "y");
+        gb_exec_run(t.exec);
+        for (int64_t row = 0; row < count; row += width) {
+            double sum = 0, size = 0;
+            for (int64_t k = row; k < row + width; k++) {
+                sum += (double)xs[k];
+                size += fabs((double)xs[k]);
+                op_close(y[k], sum, size, "cumsum", k);
+            }
+        }
+        op_end(&t);
+    }
+}
+
+static gb_value build_cumsum(gb_graph *g, void *context)
+{
+    (void)context;
+    gb_value x = gb_graph_parameter(g, "x", GB_SHAPE(3, 2, 9), (gb_init){GB_INIT_NORMAL, 1});
+    gb_value y = gb_op_cumsum(g, x);
+    return gb_op_mul(g, y, y);
+}
+
+static void test_cumsum_gradient(void **state)
+{
+    (void)state;
+    gradient_check_run(&(gradient_check){.build = build_cumsum, .samples = 60});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unary),           cmocka_unit_test(test_unary_gradient),
         cmocka_unit_test(test_unary_mistakes),  cmocka_unit_test(test_swiglu),
-        cmocka_unit_test(test_swiglu_gradient),
+        cmocka_unit_test(test_swiglu_gradient), cmocka_unit_test(test_cast),
+        cmocka_unit_test(test_cast_gradient),   cmocka_unit_test(test_cumsum),
+        cmocka_unit_test(test_cumsum_gradient),
     };
     return cmocka_run_group_tests_name("tensor.op_pointwise", tests, NULL, NULL);
 }

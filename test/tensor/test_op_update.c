@@ -1,5 +1,5 @@
-/* Operations that write to leaves: adamw. Several steps against the algorithm in double, over
- * fuzzed shapes and pools; mistakes. */
+/* Operations that write to leaves: adamw, lerp_into, assign. Several steps against the algorithm in
+ * double, over fuzzed shapes and pools; mistakes. */
 #include "tensor/op_fuzz.h"
 
 enum {
@@ -66,6 +66,44 @@ static void test_adamw(void **state)
         check_adamw(i, i % 40 == 3 ? GB_SHAPE(130, 257) : op_shape(i, 0, 9, 70));
 }
 
+/* Two averages of a weight that a third leaf is copied from; the order of the graph is kept. */
+static void test_lerp_and_assign(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < OP_CASES; i++) {
+        op_test t = op_begin(1);
+        gb_shape shape = i % 40 == 3 ? GB_SHAPE(130, 257) : op_shape(i, 0, 9, 70);
+        gb_value average = gb_graph_parameter(t.graph, "average", shape, normal);
+        gb_value kept = gb_graph_state(t.graph, "kept", GB_F32, shape);
+        gb_value last = gb_graph_state(t.graph, "last", GB_I32, shape);
+        gb_value x = gb_graph_input(t.graph, "x", GB_F32, shape);
+        gb_value n = gb_graph_input(t.graph, "n", GB_I32, shape);
+        gb_value amount = gb_graph_input(t.graph, "amount", GB_F32, GB_SCALAR);
+        gb_op_assign(t.graph, kept, gb_op_lerp_into(t.graph, average, x, amount));
+        gb_op_assign(t.graph, last, n);
+        op_ready(&t, (int)(i % 3));
+        const float *to = gb_tensors_find(t.weights, "average")->data;
+        const float *copy = gb_tensors_find(t.state, "kept")->data;
+        const float *xs = op_normal(&t, "x", i, 1);
+        size_t count = (size_t)gb_shape_count(&shape);
+        double *expected = malloc(count * sizeof(double));
+        assert_non_null(expected);
+        for (size_t k = 0; k < count; k++) {
+            ((int32_t *)op_data(&t, "n"))[k] = (int32_t)k * 7;
+            expected[k] = (double)to[k] + 0.25 * ((double)xs[k] - (double)to[k]);
+        }
+        *(float *)op_data(&t, "amount") = 0.25f;
+        gb_exec_run(t.exec);
+        for (size_t k = 0; k < count; k++) {
+            op_close(to[k], expected[k], fabs(expected[k]) + 1, "lerp_into", (int64_t)k);
+            assert_true(copy[k] == to[k]);
+            assert_int_equal(((int32_t *)gb_tensors_find(t.state, "last")->data)[k], k * 7);
+        }
+        free(expected);
+        op_end(&t);
+    }
+}
+
 static void test_mistakes(void **state)
 {
     (void)state;
@@ -90,11 +128,28 @@ static void test_mistakes(void **state)
     op_mistake(&t, gb_op_adamw(t.graph, w, w, s, s, rate, step, (gb_adamw){.beta1 = 1}), "beta1 1");
 }
 
+static void test_write_mistakes(void **state)
+{
+    (void)state;
+    op_test t = op_begin(1);
+    gb_value x = gb_graph_input(t.graph, "x", GB_F32, GB_SHAPE(3));
+    op_mistake(&t, gb_op_assign(t.graph, x, x), "target is computed or an input");
+    t = op_begin(1);
+    x = gb_graph_state(t.graph, "x", GB_F32, GB_SHAPE(3));
+    gb_value y = gb_graph_input(t.graph, "y", GB_I32, GB_SHAPE(3));
+    op_mistake(&t, gb_op_assign(t.graph, x, y), "value is I32, expected F32");
+    t = op_begin(1);
+    x = gb_graph_state(t.graph, "x", GB_F32, GB_SHAPE(3));
+    op_mistake(&t, gb_op_lerp_into(t.graph, x, x, x), "amount is [3], expected one number");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adamw),
+        cmocka_unit_test(test_lerp_and_assign),
         cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_write_mistakes),
     };
     return cmocka_run_group_tests_name("tensor.op_update", tests, NULL, NULL);
 }
