@@ -13,7 +13,7 @@
 
 enum {
     LENGTHS = 240,
-    LONGEST = 1500,
+    LONGEST = 500,
     ROOM = LONGEST + 64
 };
 #define CANARY 12345.5f
