@@ -131,6 +131,9 @@ GB_API GB_MUST gb_status gb_ingest_csv_guess(const char *path,
                                              const gb_ingest_options *options,
                                              gb_ingest_report *report,
                                              gb_dataset **out);
+/* Reads a text file into one recording named after the file, with one stream "text" (kind text)
+ * whose samples are its bytes, 0..255. At most 256 MiB. */
+GB_API GB_MUST gb_status gb_ingest_text(const char *path, gb_dataset **out);
 
 #ifdef __cplusplus
 }
