@@ -238,12 +238,14 @@ typedef struct gathering {
     gb_view_buffer *buffers; /* [RANGES] */
     float *rows;             /* [GB_RIDGE_ROWS, L + H] */
     int64_t first, count;    /* examples */
+    double root_weight;      /* of each, besides its spread */
     gb_status status[RANGES];
 } gathering;
 
 /* The example in the normalised space times its spread: the row's weight is spread squared. A row
  * whose future has gaps is zeros: it says nothing. */
-static void gather_row(const gb_model *model, const gb_window_view *view, float *row)
+static void
+gather_row(const gb_model *model, const gb_window_view *view, double root_weight, float *row)
 {
     int64_t look_back = model->config->codec.look_back, horizon = model->config->head.horizon;
     const float *past = view->parts[0].past, *future = view->parts[0].future;
@@ -262,7 +264,7 @@ static void gather_row(const gb_model *model, const gb_window_view *view, float 
         row[i] = (float)z;
     }
     double spread = present ? sqrt(squares / (double)present) : 0.0;
-    double factor = spread / (spread + (double)SPREAD_FLOOR);
+    double factor = root_weight * spread / (spread + (double)SPREAD_FLOOR);
     for (int64_t i = 0; i < look_back; i++)
         row[i] = (float)(row[i] * factor);
     for (int64_t i = 0; i < horizon; i++) {
@@ -284,7 +286,8 @@ static void gather_range(void *context, int64_t part, int thread)
         job->status[part] =
             gb_view_read(&job->buffers[part], job->model, job->index, job->first + i, 0);
         if (job->status[part] == GB_OK)
-            gather_row(job->model, &job->buffers[part].view, job->rows + i * width);
+            gather_row(job->model, &job->buffers[part].view, job->root_weight,
+                       job->rows + i * width);
     }
 }
 
@@ -297,6 +300,7 @@ static gb_status add_source(
     gathering job = {
         .model = model, .index = index, .buffers = buffers, .rows = gb_ridge_rows(ridge)};
     int64_t total = gb_window_count(index) * gb_model_examples_per_window(model, index);
+    job.root_weight = 256.0 / sqrt((double)total); /* 256 only keeps the sums near 1 a row */
     for (; job.first < total; job.first += GB_RIDGE_ROWS) {
         int64_t left = total - job.first;
         job.count = left < GB_RIDGE_ROWS ? left : GB_RIDGE_ROWS;
@@ -332,7 +336,8 @@ static gb_status fit_map(gb_model *model,
     return status;
 }
 
-/* One map: fitted on all sources together. Otherwise map i on source i. */
+/* One map: fitted on all sources together, each with the same total weight. Otherwise map i on
+ * source i. */
 static gb_status
 fit_closed_form(gb_model *model, gb_window_index *const *sources, int source_count, gb_pool *pool)
 {
