@@ -12,6 +12,7 @@ static const struct {
     {"gemm", "matrix products against oneDNN, and the share of the machine's peak", bench_gemm},
     {"attention", "attention alone, forward and backward, in the shapes of models",
      bench_attention},
+    {"control", "one action chunk at batch 1 on one core: latency and allocations", bench_control},
 };
 enum {
     BENCHES = sizeof benches / sizeof *benches

@@ -7,6 +7,8 @@
 
 #define GB_CODEC_LIST(X)                                                                           \
     X(GB_CODEC_SERIES, series)                                                                     \
+    X(GB_CODEC_VECTOR, vector)                                                                     \
+    X(GB_CODEC_POSES, poses)                                                                       \
     X(GB_CODEC_BYTES, bytes)
 
 typedef struct gb_codec_definition {
@@ -40,6 +42,9 @@ typedef struct gb_codec_definition {
 #define GB_CODEC_DECLARE(kind, file) extern const gb_codec_definition gb_codec_definition_##file;
 GB_CODEC_LIST(GB_CODEC_DECLARE)
 #undef GB_CODEC_DECLARE
+
+/* One hidden layer (codec.hidden; 0: none) and a projection to the backbone's width: [..., D]. */
+gb_value gb_codec_encoder(const gb_build *build, gb_value features);
 
 /* NULL: this build has no such codec. */
 const gb_codec_definition *gb_codec_of(gb_codec_kind kind);

@@ -7,6 +7,7 @@
 
 #define GB_HEAD_LIST(X)                                                                            \
     X(GB_HEAD_QUANTILE, quantile)                                                                  \
+    X(GB_HEAD_FLOW, flow)                                                                          \
     X(GB_HEAD_TOKEN, token)
 
 typedef struct gb_head_definition {

@@ -1,5 +1,6 @@
 /* A session: one caller's buffers for one model. Which graphs it holds depends on the head; all are
  * planned and allocated here at creation, and nothing is allocated in a step. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,13 +177,39 @@ gb_status gb_session_forecast(
 
 /* ---- actions -------------------------------------------------------------------------------- */
 
+/* Acting on a number that is not one would move a machine by chance: refuse instead. */
+static gb_status check_observed(const gb_window_part *part)
+{
+    for (int64_t i = 0; i < part->look_back * part->size; i++)
+        if (!isfinite(part->past[i]))
+            return gb_fail(GB_ERR_NUMERIC,
+                           "act: stream %s, row %lld, value %lld is %g; expected a finite number: "
+                           "hold the last command, or give the last value seen",
+                           part->name, (long long)(i / part->size), (long long)(i % part->size),
+                           (double)part->past[i]);
+    return GB_OK;
+}
+
+static gb_status check_answer(const gb_tensor *answer, int64_t count)
+{
+    const float *values = answer->data;
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return gb_fail(GB_ERR_NUMERIC,
+                           "act: the model answers with a number that is not finite; its weights "
+                           "are damaged or its statistics were never fitted");
+    return GB_OK;
+}
+
 gb_status gb_session_act(
     gb_session *session, const float *const *observation, uint64_t seed, uint64_t tick, float *out)
 {
     const gb_model *model = session->model;
     GB_TRY(check_head(session, GB_HEAD_FLOW, "act"));
-    for (int i = 0; i < session->part_count; i++)
+    for (int i = 0; i < session->part_count; i++) {
         session->parts[i].past = observation[i];
+        GB_TRY(check_observed(&session->parts[i]));
+    }
     gb_window_view view = {
         .parts = session->parts, .part_count = session->part_count, .scale = 1.0f};
     program *p = &session->predict;
@@ -190,6 +217,8 @@ gb_status gb_session_act(
     if (session->head->start)
         session->head->start(model, seed, tick, p->starts, 0);
     gb_exec_run(p->exec);
+    GB_TRY(check_answer(&p->outputs[0],
+                        gb_shape_count(&p->outputs[0].shape) / session->options.batch));
     session->head->finish(model, &view, p->outputs, 0, model->config->head.horizon, out);
     return GB_OK;
 }

@@ -1,0 +1,235 @@
+/* One action chunk of the PushT policy at batch 1 on one core, as a control loop sees it: from an
+ * observation to clipped actions. Percentiles over many calls, allocations, f32 and bf16 weights;
+ * the peer is the same network in PyTorch, one thread. */
+#include <math.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "genba/model.h"
+
+enum {
+    CALLS = 25000,
+    CALLS_QUICK = 2000,
+    WARM_UP = 500,
+    OBSERVATIONS = 64
+};
+
+/* ---- counting allocations: the C library's names are taken over in this program ----------------
+ */
+
+static atomic_long allocations;
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *memory, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+
+GB_API void *malloc(size_t size)
+{
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+    return __libc_malloc(size);
+}
+
+GB_API void *calloc(size_t count, size_t size)
+{
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+    return __libc_calloc(count, size);
+}
+
+GB_API void *realloc(void *memory, size_t size)
+{
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+    return __libc_realloc(memory, size);
+}
+
+GB_API void *aligned_alloc(size_t alignment, size_t size)
+{
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+    return __libc_memalign(alignment, size);
+}
+
+/* ---- the policy ---------------------------------------------------------------------------------
+ */
+
+static float tee[16] = {-60, 0, 60, 0, 60, 30, 15, 30, 15, 120, -15, 120, -15, 30, -60, 30};
+static float goal[3] = {256, 256, 0.78539816f};
+
+/* The sizes of examples/pusht.yaml. */
+static gb_model_config policy_config(void)
+{
+    static gb_pose_body block = {"block", "block.position", "block.angle", tee, 16, goal, 3};
+    static char *points[1] = {"agent.position"};
+    gb_model_config config = {.name = "pusht"};
+    config.codec = (gb_codec_config){.kind = GB_CODEC_POSES,
+                                     .look_back = 2,
+                                     .hidden = 512,
+                                     .bodies = &block,
+                                     .body_count = 1,
+                                     .points = points,
+                                     .point_count = 1,
+                                     .center = {256, 256},
+                                     .world_scale = 256};
+    config.backbone.width = 256;
+    config.head = (gb_head_config){.kind = GB_HEAD_FLOW,
+                                   .horizon = 16,
+                                   .action = "agent.target",
+                                   .action_size = 2,
+                                   .relative_to = "agent.position",
+                                   .width = 256,
+                                   .hidden = 512,
+                                   .blocks = 4,
+                                   .time_features = 64,
+                                   .euler_steps = 2,
+                                   .temperature = .5f,
+                                   .execute = 4,
+                                   .clip_low = 0,
+                                   .clip_high = 512};
+    return config;
+}
+
+/* Layers that start at zero get numbers too: a multiplication by zero might be cheaper. */
+static void fill_zeros(gb_model *model)
+{
+    gb_tensors *weights = gb_model_weights(model);
+    for (int64_t i = 0; i < gb_tensors_count(weights); i++) {
+        gb_tensor *t = gb_tensors_at(weights, i, NULL);
+        float *values = t->data;
+        int64_t count = gb_shape_count(&t->shape);
+        for (int64_t k = 0; k < count; k++)
+            if (values[k] == 0.0f)
+                values[k] = .02f * gb_random_normal(7, (uint64_t)i, (uint64_t)k);
+    }
+}
+
+typedef struct latencies {
+    double p50_ms, p99_ms, p999_ms, max_ms;
+    long allocations;
+} latencies;
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void observe(int number, float block[4], float angle[2], float agent[4])
+{
+    uint64_t at = (uint64_t)number;
+    for (uint64_t i = 0; i < 4; i++) {
+        block[i] = 100.0f + 300.0f * gb_random_uniform(1, at, i % 2) + (float)i;
+        agent[i] = 50.0f + 400.0f * gb_random_uniform(2, at, i % 2) + (float)i;
+        angle[i / 2] = 6.28f * gb_random_uniform(3, at, 0) + .01f * (float)i;
+    }
+}
+
+static gb_status measure(const gb_model *model, gb_dtype compute, int calls, latencies *out)
+{
+    gb_session_options options = gb_session_defaults();
+    gb_session *session = NULL;
+    options.compute = compute;
+    GB_TRY(gb_session_create(model, options, &session));
+    double *ms = calloc((size_t)calls, sizeof *ms);
+    gb_status status = ms ? GB_OK : gb_fail(GB_ERR_MEMORY, "no memory for %d times", calls);
+    float block[4], angle[2], agent[4], chunk[32];
+    const float *streams[3] = {block, angle, agent};
+    long before = 0;
+    for (int i = -WARM_UP; i < calls && status == GB_OK; i++) {
+        observe((i + WARM_UP) % OBSERVATIONS, block, angle, agent);
+        if (i == 0)
+            before = atomic_load(&allocations);
+        int64_t start_ns = gb_clock_monotonic_ns();
+        status = gb_session_act(session, streams, 1, (uint64_t)(i + WARM_UP), chunk);
+        if (i >= 0)
+            ms[i] = (double)(gb_clock_monotonic_ns() - start_ns) * 1e-6;
+    }
+    out->allocations = atomic_load(&allocations) - before;
+    if (status == GB_OK) {
+        qsort(ms, (size_t)calls, sizeof *ms, ascending);
+        out->p50_ms = ms[calls / 2];
+        out->p99_ms = ms[calls * 99LL / 100];
+        out->p999_ms = ms[calls * 999LL / 1000];
+        out->max_ms = ms[calls - 1];
+    }
+    free(ms);
+    gb_session_destroy(session);
+    return status;
+}
+
+/* The peer's p50, p99 and p99.9 in ms; false when it cannot run here. */
+static bool ask_peer(double out[3])
+{
+    FILE *pipe = popen("python3 " GENBA_SOURCE_DIR "/bench/peer/torch_policy.py 2>/dev/null", "r");
+    if (!pipe)
+        return false;
+    int found = fscanf(pipe, "%lf %lf %lf", &out[0], &out[1], &out[2]);
+    return pclose(pipe) == 0 && found == 3;
+}
+
+/* A control loop stays on its core. */
+static void stay_here(void)
+{
+    int core = sched_getcpu();
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (core >= 0) {
+        CPU_SET(core, &set);
+        (void)sched_setaffinity(0, sizeof set, &set);
+    }
+}
+
+static void print(const bench_options *options,
+                  const char *name,
+                  double value,
+                  const char *unit,
+                  const double *peer)
+{
+    bench_row row = {.bench = "control",
+                     .name = name,
+                     .value = value,
+                     .unit = unit,
+                     .peer = peer ? "pytorch" : "",
+                     .peer_value = peer ? *peer : 0.0,
+                     .ratio = peer ? *peer / value : 0.0,
+                     .threads = 1,
+                     .isa = gb_isa_name(gb_cpu_get()->used)};
+    bench_print(options, &row);
+}
+
+int bench_control(const bench_options *options)
+{
+    gb_model_config config = policy_config();
+    gb_model *model = NULL;
+    latencies f32, bf16;
+    double peer[3];
+    int calls = options->quick ? CALLS_QUICK : CALLS;
+    gb_status status = gb_model_create(&config, 1, &model);
+    bool peered = ask_peer(peer);
+    if (!peered)
+        fprintf(stderr, "control: no peer: python3 with torch is not here (python3-torch)\n");
+    stay_here();
+    if (status == GB_OK) {
+        fill_zeros(model);
+        status = measure(model, GB_F32, calls, &f32);
+    }
+    if (status == GB_OK)
+        status = measure(model, GB_BF16, calls, &bf16);
+    gb_model_destroy(model);
+    if (status != GB_OK) {
+        fprintf(stderr, "control: %s\n", gb_error_message());
+        return 1;
+    }
+    print(options, "pusht chunk f32 p50", f32.p50_ms, "ms", peered ? &peer[0] : NULL);
+    print(options, "pusht chunk f32 p99", f32.p99_ms, "ms", peered ? &peer[1] : NULL);
+    print(options, "pusht chunk f32 p99.9", f32.p999_ms, "ms", peered ? &peer[2] : NULL);
+    print(options, "pusht chunk f32 p99.9/p50", f32.p999_ms / f32.p50_ms, "x", NULL);
+    print(options, "pusht chunk f32 worst", f32.max_ms, "ms", NULL);
+    print(options, "pusht chunk f32 allocations", (double)f32.allocations, "calls", NULL);
+    print(options, "pusht chunk bf16 p50", bf16.p50_ms, "ms", peered ? &peer[0] : NULL);
+    print(options, "pusht chunk bf16 p99.9", bf16.p999_ms, "ms", peered ? &peer[2] : NULL);
+    print(options, "pusht chunk bf16 p99.9/p50", bf16.p999_ms / bf16.p50_ms, "x", NULL);
+    print(options, "pusht chunk bf16 allocations", (double)bf16.allocations, "calls", NULL);
+    return 0;
+}
