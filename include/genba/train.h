@@ -189,6 +189,7 @@ GB_API GB_MUST gb_status gb_trainer_create(gb_model *model,
 GB_API void gb_trainer_destroy(gb_trainer *trainer); /* NULL is fine */
 GB_API gb_train_memory gb_trainer_memory(const gb_trainer *trainer);
 GB_API void gb_trainer_set_steps(gb_trainer *trainer, int64_t steps);
+GB_API int64_t gb_trainer_steps(const gb_trainer *trainer); /* 0: not known yet */
 /* One update. GB_ERR_NUMERIC if the loss or the gradient is not finite (weights are then spoilt:
  * restore a checkpoint). */
 GB_API GB_MUST gb_status gb_trainer_step(gb_trainer *trainer, gb_train_step *out);
