@@ -4,40 +4,13 @@
 #define GB_LANES 16
 #include "tensor/kernel/gemm_pack.h"
 
-#ifdef GB_EMULATED_AMX
-#include "tensor/emulated/amx.h"
-#else
-#include <immintrin.h>
-#endif
+#include "tensor/kernel/amx/tiles.h"
 
 enum {
-    TILE = 16,
     STEP = 32,
     B_STEP = STEP * GB_NR,
     B_STRIDE = 4 * GB_NR
 };
-
-/* ---- tile shapes ----------------------------------------------------------------------------- */
-
-typedef struct tile_config {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t column_bytes[16];
-    uint8_t rows[16];
-} tile_config;
-_Static_assert(sizeof(tile_config) == 64, "the layout is the processor's");
-
-/* Tiles 0 to 3: C, 4 and 5: A, 6 and 7: B. The upper pair of C and A has `upper` rows. */
-static void configure(int64_t upper, int64_t lower, bool pair)
-{
-    _Alignas(64) tile_config config = {.palette = 1};
-    for (int t = 0; t < 8; t++) {
-        config.column_bytes[t] = 64;
-        config.rows[t] = TILE;
-    }
-    config.rows[0] = config.rows[1] = config.rows[4] = (uint8_t)upper;
-    config.rows[2] = config.rows[3] = config.rows[5] = (uint8_t)(pair ? lower : upper);
-    _tile_loadconfig(&config);
-}
 
 static void release(void)
 {
