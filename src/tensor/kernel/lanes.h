@@ -7,11 +7,20 @@
 #ifndef GENBA_LANES_H
 #define GENBA_LANES_H
 
-#include <immintrin.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+/* Where the machine has vectors of this width a few steps are one instruction; elsewhere (tests run
+ * 16 lanes on any machine) they are loops. */
+#if GB_LANES == 16 && defined(__AVX512F__)
+#define GB_LANES_AVX512
+#include <immintrin.h>
+#elif GB_LANES == 8 && defined(__AVX2__)
+#define GB_LANES_AVX2
+#include <immintrin.h>
+#endif
 
 typedef float v_f32 __attribute__((vector_size(GB_LANES * 4)));
 typedef int32_t v_i32 __attribute__((vector_size(GB_LANES * 4)));
@@ -52,29 +61,33 @@ GB_LANE void v_store_part(float *p, v_f32 v, int64_t count)
 /* a where the mask is all ones, b where it is zero. */
 GB_LANE v_f32 v_select(v_i32 mask, v_f32 a, v_f32 b)
 {
-#if GB_LANES == 16
-    return (v_f32)((mask & (v_i32)a) | (~mask & (v_i32)b));
-#else
+#if defined(GB_LANES_AVX2)
     return (v_f32)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)mask);
+#else
+    return (v_f32)((mask & (v_i32)a) | (~mask & (v_i32)b));
 #endif
 }
 
 /* a > b ? a : b and a < b ? a : b, as the instructions have it: b where either is NaN. */
 GB_LANE v_f32 v_greater(v_f32 a, v_f32 b)
 {
-#if GB_LANES == 16
+#if defined(GB_LANES_AVX512)
     return (v_f32)_mm512_max_ps((__m512)a, (__m512)b);
-#else
+#elif defined(GB_LANES_AVX2)
     return (v_f32)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return v_select((v_i32)(a > b), a, b);
 #endif
 }
 
 GB_LANE v_f32 v_smaller(v_f32 a, v_f32 b)
 {
-#if GB_LANES == 16
+#if defined(GB_LANES_AVX512)
     return (v_f32)_mm512_min_ps((__m512)a, (__m512)b);
-#else
+#elif defined(GB_LANES_AVX2)
     return (v_f32)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return v_select((v_i32)(a < b), a, b);
 #endif
 }
 
@@ -113,26 +126,36 @@ GB_LANE v_f32 v_min(v_f32 a, v_f32 b)
 
 GB_LANE v_f32 v_sqrt(v_f32 x)
 {
-#if GB_LANES == 16
+#if defined(GB_LANES_AVX512)
     return (v_f32)_mm512_sqrt_ps((__m512)x);
-#else
+#elif defined(GB_LANES_AVX2)
     return (v_f32)_mm256_sqrt_ps((__m256)x);
+#else
+    for (int i = 0; i < GB_LANES; i++)
+        x[i] = sqrtf(x[i]);
+    return x;
 #endif
 }
 
 GB_LANE bool v_any(v_i32 mask)
 {
-#if GB_LANES == 16
+#if defined(GB_LANES_AVX512)
     return _mm512_movepi32_mask((__m512i)mask) != 0;
-#else
+#elif defined(GB_LANES_AVX2)
     return _mm256_movemask_ps((__m256)mask) != 0;
+#else
+    int32_t any = 0;
+    for (int i = 0; i < GB_LANES; i++)
+        any |= mask[i];
+    return any != 0;
 #endif
 }
 
-/* Lanes are added in a fixed tree: halves, quarters, ... */
+/* The upper half of the lanes is folded onto the lower, again and again: one fixed tree. */
 GB_LANE float v_sum_lanes(v_f32 v)
 {
-#if GB_LANES == 16
+#if defined(GB_LANES_AVX512) || defined(GB_LANES_AVX2)
+#if defined(GB_LANES_AVX512)
     __m256 half =
         _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
 #else
@@ -141,12 +164,19 @@ GB_LANE float v_sum_lanes(v_f32 v)
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
     __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+#else
+    for (int width = GB_LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            v[i] += v[i + width];
+    return v[0];
+#endif
 }
 
 /* No NaN may be among them. */
 GB_LANE float v_max_lanes(v_f32 v)
 {
-#if GB_LANES == 16
+#if defined(GB_LANES_AVX512) || defined(GB_LANES_AVX2)
+#if defined(GB_LANES_AVX512)
     __m256 half =
         _mm256_max_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
 #else
@@ -155,6 +185,12 @@ GB_LANE float v_max_lanes(v_f32 v)
     __m128 four = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
     __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+#else
+    for (int width = GB_LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            v[i] = v[i] > v[i + width] ? v[i] : v[i + width];
+    return v[0];
+#endif
 }
 
 /* ---- exponential and logarithm ---------------------------------------------------------------
