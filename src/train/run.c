@@ -22,6 +22,7 @@ void gb_run_show(gb_run_state *run, gb_train_phase phase, const char *message)
     run->progress.message = message ? message : "";
     if (run->options.callback)
         run->options.callback(run->options.context, &run->progress);
+    run->progress.message = ""; /* it is the caller's */
 }
 
 /* ---- recipe and papers ------------------------------------------------------------------------

@@ -53,7 +53,7 @@ gb_status gb_ridge_create(int64_t inputs, int64_t outputs, gb_pool *pool, gb_rid
     if (!r->rows || !r->product || !r->sums || !r->scratch) {
         gb_ridge_destroy(r);
         return gb_fail(GB_ERR_MEMORY, "ridge: no memory for %lld x %lld sums", (long long)inputs,
-                       (long long)r->width);
+                       (long long)(inputs + outputs));
     }
     *out = r;
     return GB_OK;

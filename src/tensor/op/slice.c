@@ -23,8 +23,8 @@ gb_value gb_op_slice(gb_graph *g, gb_value x, int axis, int64_t begin, int64_t l
         return gb_graph_mistake(
             g, GB_ERR_SHAPE,
             "slice: %lld elements from %lld of axis %d of %s, expected a part of [0, %lld)",
-            (long long)length, (long long)begin, axis,
-            gb_shape_text(&shape, text, sizeof text), (long long)shape.dim[axis]);
+            (long long)length, (long long)begin, axis, gb_shape_text(&shape, text, sizeof text),
+            (long long)shape.dim[axis]);
     }
     shape.dim[axis] = length;
     return gb_graph_append(g, GB_OP_SLICE, node->dtype, shape, 1, &x,
