@@ -1,0 +1,122 @@
+/* eval/policy_model.c: a model with an action head as a policy: hands it the streams it names and
+ * carries out the chunk it answers. */
+#include "genba/eval.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STREAMS_MAX 64
+
+typedef struct driver {
+    gb_session *session;
+    const gb_plant_info *plant;
+    int look_back, horizon, stream_count;
+    int offsets[STREAMS_MAX], sizes[STREAMS_MAX]; /* of each stream in the flat observation */
+    float *streams[STREAMS_MAX];                  /* [look_back x size] */
+    float *chunk;                                 /* [horizon x action_size] */
+} driver;
+
+static void destroy(void *context)
+{
+    driver *d = context;
+    if (!d)
+        return;
+    for (int i = 0; i < d->stream_count; i++)
+        free(d->streams[i]);
+    free(d->chunk);
+    gb_session_destroy(d->session);
+    free(d);
+}
+
+static gb_status
+decide(void *context, const double *observations, uint64_t seed, uint64_t tick, double *actions)
+{
+    driver *d = context;
+    for (int i = 0; i < d->stream_count; i++) {
+        for (int t = 0; t < d->look_back; t++) {
+            const double *from = observations + t * d->plant->observation_size + d->offsets[i];
+            for (int k = 0; k < d->sizes[i]; k++)
+                d->streams[i][t * d->sizes[i] + k] = (float)from[k];
+        }
+    }
+    GB_TRY(gb_session_act(d->session, (const float *const *)d->streams, seed, tick, d->chunk));
+    for (int i = 0; i < d->horizon * d->plant->action_size; i++)
+        actions[i] = (double)d->chunk[i];
+    return GB_OK;
+}
+
+static gb_status add_stream(driver *d, const char *name)
+{
+    int offset = 0;
+    const gb_plant_stream *stream = gb_plant_observation_stream(d->plant, name, &offset);
+    if (!stream)
+        return gb_fail(GB_ERR_MISMATCH,
+                       "the model reads stream \"%s\", which plant %s does not have; it was "
+                       "trained for another machine",
+                       name, d->plant->name);
+    if (d->stream_count == STREAMS_MAX)
+        return gb_fail(GB_ERR_UNSUPPORTED, "a model with more than %d streams", STREAMS_MAX);
+    d->offsets[d->stream_count] = offset;
+    d->sizes[d->stream_count] = stream->size;
+    float *values = calloc((size_t)(d->look_back * stream->size), sizeof *values);
+    if (!values)
+        return gb_fail(GB_ERR_MEMORY, "policy: no memory for stream %s", name);
+    d->streams[d->stream_count++] = values;
+    return GB_OK;
+}
+
+/* The codec's streams in the order in which a session wants them. */
+static gb_status add_streams(driver *d, const gb_codec_config *codec)
+{
+    for (unsigned i = 0; i < codec->stream_count; i++)
+        GB_TRY(add_stream(d, codec->streams[i]));
+    for (unsigned i = 0; codec->kind == GB_CODEC_POSES && i < codec->body_count; i++) {
+        GB_TRY(add_stream(d, codec->bodies[i].position));
+        if (codec->bodies[i].angle)
+            GB_TRY(add_stream(d, codec->bodies[i].angle));
+    }
+    for (unsigned i = 0; codec->kind == GB_CODEC_POSES && i < codec->point_count; i++)
+        GB_TRY(add_stream(d, codec->points[i]));
+    return GB_OK;
+}
+
+static gb_status build(driver *d, const gb_model *model)
+{
+    const gb_model_config *config = gb_model_get_config(model);
+    const gb_head_config *head = &config->head;
+    const gb_plant_stream *action =
+        head->kind == GB_HEAD_FLOW ? gb_plant_action_stream(d->plant, head->action, NULL) : NULL;
+    if (!action || action->size != d->plant->action_size)
+        return gb_fail(GB_ERR_MISMATCH,
+                       "the model does not command plant %s: expected a flow head whose action is "
+                       "the stream \"%s\"",
+                       d->plant->name, d->plant->action_streams[0].spec.name);
+    d->look_back = config->codec.look_back;
+    d->horizon = head->horizon;
+    GB_TRY(add_streams(d, &config->codec));
+    d->chunk = calloc((size_t)(d->horizon * d->plant->action_size), sizeof *d->chunk);
+    if (!d->chunk)
+        return gb_fail(GB_ERR_MEMORY, "policy: no memory for a chunk");
+    return gb_session_create(model, gb_session_defaults(), &d->session);
+}
+
+gb_status gb_policy_make_model(const void *context, const gb_plant_info *plant, gb_policy *out)
+{
+    const gb_model *model = context;
+    driver *d = calloc(1, sizeof *d);
+    if (!d)
+        return gb_fail(GB_ERR_MEMORY, "policy: no memory");
+    d->plant = plant;
+    gb_status status = build(d, model);
+    if (status != GB_OK) {
+        destroy(d);
+        return status;
+    }
+    *out = (gb_policy){.look_back = d->look_back,
+                       .horizon = d->horizon,
+                       .execute = gb_model_get_config(model)->head.execute,
+                       .context = d,
+                       .decide = decide,
+                       .destroy = destroy};
+    return GB_OK;
+}
