@@ -1,10 +1,13 @@
-/* eval/data.c: where benchmark data lies, and the demonstrations of plants. */
-#include "eval/sheet.h"
+/* eval/data.c: where benchmark data lies, how its publishers laid it out, and the demonstrations of
+ * plants. The reading itself is the ingest room's. */
+#include "eval/data.h"
 #include "eval/suite.h"
+#include "genba/ingest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 gb_status gb_data_find(const char *folder, const char *relative, char *out_path, size_t size)
 {
@@ -24,8 +27,7 @@ gb_status gb_data_find(const char *folder, const char *relative, char *out_path,
     }
     if (folder)
         return gb_fail(GB_ERR_NOT_FOUND,
-                       "%s is not in %s: put it there (data/README.md says where "
-                       "it comes from)",
+                       "%s is not in %s: put it there (data/README.md says where it comes from)",
                        relative, folder);
     return gb_fail(GB_ERR_NOT_FOUND,
                    "%s is neither in GENBA_DATA (%s) nor in ./data: set GENBA_DATA to the folder "
@@ -33,135 +35,125 @@ gb_status gb_data_find(const char *folder, const char *relative, char *out_path,
                    relative, environment && *environment ? environment : "not set");
 }
 
+/* ---- layouts ----------------------------------------------------------------------------------
+ * Compiled in, so that a suite needs the data and nothing else. examples/maps/ has the same maps
+ * with more comment, for people to start from. */
+typedef struct layout {
+    const char *name, *map;
+} layout;
+
+static const layout layouts[] = {
+    {"ett", "name: ett\n"
+            "reader: csv\n"
+            "files: [\"ETT*.csv\"]\n"
+            "csv: {delimiter: comma, header: present, bad_cells: strict}\n"
+            "time: {column: date, format: datetime}\n"
+            "streams:\n"
+            "  - name: transformer\n"
+            "    columns: [HUFL, HULL, MUFL, MULL, LUFL, LULL, OT]\n"
+            "    kind: vector\n"},
+    {"skab", "name: skab\n"
+             "reader: csv\n"
+             "files: [\"[0-9]*.csv\"]\n"
+             "csv: {delimiter: semicolon, header: present, bad_cells: strict}\n"
+             "time: {column: datetime, format: datetime}\n"
+             "streams:\n"
+             "  - name: bench\n"
+             "    columns: [Accelerometer1RMS, Accelerometer2RMS, Current, Pressure, Temperature,\n"
+             "              Thermocouple, Voltage, \"Volume Flow RateRMS\"]\n"
+             "    kind: vector\n"
+             "  - {name: anomaly, columns: [anomaly], kind: event}\n"},
+    {"cmapss", "name: cmapss\n"
+               "reader: csv\n"
+               "files: [\"*_FD001.txt\"]\n"
+               "csv: {delimiter: space, header: present, header_names_extra: ignore,\n"
+               "      bad_cells: strict}\n"
+               "time: {column: time, format: row, period_s: 3600}\n"
+               "group: [unit_number]\n"
+               "streams:\n"
+               "  - name: engine.sensor\n"
+               "    columns: [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,\n"
+               "              s16, s17, s18, s19, s20, s21]\n"
+               "    kind: vector\n"},
+    {"cmapss_life", "name: cmapss_life\n"
+                    "reader: csv\n"
+                    "files: [\"RUL_FD001.txt\"]\n"
+                    "csv: {delimiter: space, header: present, bad_cells: strict}\n"
+                    "time: {format: none, period_s: 3600}\n"
+                    "streams:\n"
+                    "  - {name: life, columns: [RUL]}\n"},
+    {"pusht", "name: pusht\n"
+              "reader: csv\n"
+              "files: [pusht_lowdim.csv]\n"
+              "csv: {delimiter: comma, header: present, bad_cells: strict}\n"
+              "time: {column: time_s, format: seconds}\n"
+              "group: [episode]\n"
+              "streams:\n"
+              "  - {name: agent.position, columns: [agent_x_px, agent_y_px], unit: \"{px}\"}\n"
+              "  - {name: block.position, columns: [block_x_px, block_y_px], unit: \"{px}\"}\n"
+              "  - {name: block.angle, columns: [block_angle_rad], kind: vector, unit: rad}\n"
+              "  - name: agent.target\n"
+              "    columns: [action_x_px, action_y_px]\n"
+              "    kind: action\n"
+              "    unit: \"{px}\"\n"},
+};
+#define LAYOUT_COUNT (sizeof layouts / sizeof *layouts)
+
+gb_status gb_benchmark_read(const char *name, const char *path, gb_dataset **out)
+{
+    const layout *found = NULL;
+    for (size_t i = 0; i < LAYOUT_COUNT; i++) {
+        if (strcmp(layouts[i].name, name) == 0)
+            found = &layouts[i];
+    }
+    if (!found)
+        return gb_fail(GB_ERR_NOT_FOUND, "benchmark layout \"%s\": no such layout", name);
+    gb_stream_map *map = NULL;
+    GB_TRY(gb_stream_map_parse(found->map, strlen(found->map), name, &map));
+    gb_status status = gb_ingest_folder(map, path, NULL, NULL, out);
+    gb_stream_map_destroy(map);
+    return status;
+}
+
+gb_status gb_benchmark_stream(const gb_recording *recording,
+                              const char *stream,
+                              int64_t size,
+                              const gb_stream_view **out)
+{
+    int number = gb_recording_find(recording, stream);
+    const gb_stream_view *view = number < 0 ? NULL : gb_recording_stream(recording, number);
+    if (!view || view->size != size)
+        return gb_fail(GB_ERR_MISMATCH, "%s: expected stream \"%s\" of %lld numbers a row",
+                       gb_recording_get_info(recording)->name, stream, (long long)size);
+    *out = view;
+    return GB_OK;
+}
+
+void gb_time_text(int64_t time_ns, char *out, size_t size)
+{
+    time_t seconds = (time_t)(time_ns / 1000000000);
+    struct tm parts;
+    if (!gmtime_r(&seconds, &parts) || strftime(out, size, "%Y-%m-%d %H:%M", &parts) == 0)
+        out[0] = 0;
+}
+
 /* ---- demonstrations ---------------------------------------------------------------------------
- * Which column of a file holds which number of a stream. */
-typedef struct column_map {
-    const char *column, *stream;
-    int at; /* in the stream's sample */
-} column_map;
+ */
 
 typedef struct demonstration_file {
-    const char *plant, *file, *episode_column, *time_column;
-    int map_count;
-    const column_map *maps;
+    const char *plant, *file; /* the layout has the plant's name */
 } demonstration_file;
-
-static const column_map pusht_maps[] = {
-    {"agent_x_px", "agent.position", 0},   {"agent_y_px", "agent.position", 1},
-    {"block_x_px", "block.position", 0},   {"block_y_px", "block.position", 1},
-    {"block_angle_rad", "block.angle", 0}, {"action_x_px", "agent.target", 0},
-    {"action_y_px", "agent.target", 1},
-};
-static const demonstration_file files[] = {
-    {"pusht", "pusht/pusht_lowdim.csv", "episode", "time_s", 7, pusht_maps},
-};
-#define FILE_COUNT ((int)(sizeof files / sizeof *files))
-#define STREAM_VALUES_MAX 64
-
-/* Adds one stream of the episode's rows [first, last). */
-static gb_status add_stream(gb_recording_builder *builder,
-                            const gb_sheet *sheet,
-                            const char *path,
-                            const demonstration_file *file,
-                            const gb_plant_stream *stream,
-                            int64_t first,
-                            int64_t last)
-{
-    int number, time_column, columns[STREAM_VALUES_MAX];
-    GB_TRY(gb_sheet_column(sheet, path, file->time_column, &time_column));
-    for (int i = 0; i < file->map_count; i++) {
-        const column_map *map = &file->maps[i];
-        if (strcmp(map->stream, stream->spec.name) == 0)
-            GB_TRY(gb_sheet_column(sheet, path, map->column, &columns[map->at]));
-    }
-    GB_TRY(gb_recording_builder_stream(builder, &stream->spec, &number));
-    for (int64_t row = first; row < last; row++) {
-        const float *from = sheet->values + row * sheet->columns;
-        float sample[STREAM_VALUES_MAX];
-        for (int k = 0; k < stream->size; k++)
-            sample[k] = from[columns[k]];
-        int64_t time_ns = (int64_t)((double)from[time_column] * 1e9 + 0.5);
-        GB_TRY(gb_recording_builder_append(builder, number, 1, &time_ns, sample, NULL));
-    }
-    return GB_OK;
-}
-
-static gb_status add_episode(gb_dataset *dataset,
-                             const gb_plant_info *plant,
-                             const gb_sheet *sheet,
-                             const char *path,
-                             const demonstration_file *file,
-                             int64_t first,
-                             int64_t last)
-{
-    char name[128];
-    snprintf(name, sizeof name, "%s/%lld", plant->name, (long long)gb_dataset_count(dataset));
-    gb_recording_info info = {.name = name, .source = path};
-    gb_recording_builder *builder = NULL;
-    gb_recording *recording = NULL;
-    GB_TRY(gb_recording_builder_create(&info, &builder));
-    gb_status status = GB_OK;
-    for (int i = 0; i < plant->observation_stream_count; i++)
-        GB_TRY_OR(failed, add_stream(builder, sheet, path, file, &plant->observation_streams[i],
-                                     first, last));
-    for (int i = 0; i < plant->action_stream_count; i++)
-        GB_TRY_OR(failed,
-                  add_stream(builder, sheet, path, file, &plant->action_streams[i], first, last));
-    GB_TRY_OR(failed, gb_recording_builder_finish(builder, &recording));
-    status = gb_dataset_add(dataset, recording);
-    if (status != GB_OK)
-        gb_recording_destroy(recording);
-    return status;
-failed:
-    gb_recording_builder_abandon(builder);
-    return status;
-}
-
-static gb_status load(const char *path,
-                      const demonstration_file *file,
-                      const gb_plant_info *plant,
-                      gb_arena *arena,
-                      gb_dataset *dataset)
-{
-    gb_sheet sheet;
-    int episode;
-    GB_TRY(gb_sheet_read(path, ',', arena, &sheet));
-    GB_TRY(gb_sheet_column(&sheet, path, file->episode_column, &episode));
-    int64_t first = 0;
-    for (int64_t row = 1; row <= sheet.rows; row++) {
-        if (row < sheet.rows && sheet.values[row * sheet.columns + episode] ==
-                                    sheet.values[first * sheet.columns + episode])
-            continue;
-        GB_TRY(add_episode(dataset, plant, &sheet, path, file, first, row));
-        first = row;
-    }
-    return GB_OK;
-}
+static const demonstration_file files[] = {{"pusht", "pusht/pusht_lowdim.csv"}};
+#define FILE_COUNT (sizeof files / sizeof *files)
 
 gb_status gb_demonstrations_load(const char *folder, const char *plant, gb_dataset **out)
 {
-    const gb_plant_info *info = NULL;
-    GB_TRY(gb_plant_describe(plant, &info));
-    const demonstration_file *file = NULL;
-    for (int i = 0; i < FILE_COUNT; i++) {
-        if (strcmp(files[i].plant, plant) == 0)
-            file = &files[i];
-    }
-    if (!file)
-        return gb_fail(GB_ERR_NOT_FOUND, "plant %s has no recorded demonstrations", plant);
     char path[GB_PATH_MAX];
-    GB_TRY(gb_data_find(folder, file->file, path, sizeof path));
-    gb_arena *arena = NULL;
-    gb_dataset *dataset = NULL;
-    GB_TRY(gb_arena_create(0, &arena));
-    gb_status status = gb_dataset_create(&dataset);
-    if (status == GB_OK)
-        status = load(path, file, info, arena, dataset);
-    gb_arena_destroy(arena);
-    if (status != GB_OK) {
-        gb_dataset_destroy(dataset);
-        return status;
+    for (size_t i = 0; i < FILE_COUNT; i++) {
+        if (strcmp(files[i].plant, plant) == 0) {
+            GB_TRY(gb_data_find(folder, files[i].file, path, sizeof path));
+            return gb_benchmark_read(plant, path, out);
+        }
     }
-    *out = dataset;
-    return GB_OK;
+    return gb_fail(GB_ERR_NOT_FOUND, "plant %s has no recorded demonstrations here", plant);
 }

@@ -177,8 +177,12 @@ static void model_destroy(void *context)
     free(m);
 }
 
-gb_status gb_forecaster_model(
-    const gb_model *model, const char *name, int64_t batch, gb_pool *pool, gb_forecaster *out)
+gb_status gb_forecaster_model(const gb_model *model,
+                              const char *name,
+                              int64_t horizon,
+                              int64_t batch,
+                              gb_pool *pool,
+                              gb_forecaster *out)
 {
     const gb_model_config *config = gb_model_get_config(model);
     const gb_head_config *head = &config->head;
@@ -198,7 +202,7 @@ gb_status gb_forecaster_model(
     modelled *m = calloc(1, sizeof *m);
     if (!m)
         return gb_fail(GB_ERR_MEMORY, "model %s: no memory for a session", name);
-    m->horizon = head->horizon;
+    m->horizon = horizon > 0 && horizon < head->horizon ? horizon : head->horizon;
     gb_status status = gb_session_create(model, options, &m->session);
     if (status != GB_OK) {
         free(m);
@@ -208,7 +212,7 @@ gb_status gb_forecaster_model(
                            .note = "",
                            .source = GB_RESULT_MODEL,
                            .look_back = config->codec.look_back,
-                           .horizon = head->horizon,
+                           .horizon = m->horizon,
                            .quantile_count = (int)head->quantile_count,
                            .median = median,
                            .levels = head->quantiles,

@@ -28,9 +28,13 @@ GB_MUST gb_status gb_forecaster_ridge(const float *series,
                                       int64_t batch,
                                       gb_pool *pool,
                                       gb_forecaster *out);
-/* A model with a quantile head; borrowed. */
-GB_MUST gb_status gb_forecaster_model(
-    const gb_model *model, const char *name, int64_t batch, gb_pool *pool, gb_forecaster *out);
+/* A model with a quantile head; borrowed. horizon: rows wanted, at most; 0: all it can. */
+GB_MUST gb_status gb_forecaster_model(const gb_model *model,
+                                      const char *name,
+                                      int64_t horizon,
+                                      int64_t batch,
+                                      gb_pool *pool,
+                                      gb_forecaster *out);
 void gb_forecaster_destroy(gb_forecaster *forecaster);
 
 #endif

@@ -1,7 +1,7 @@
 /* eval/suite_ett.c: forecasts of electricity-transformer sensors (Zhou et al. 2021) as the
  * published tables count them: test rows only, stride 1, every window, z-scored channels. */
+#include "eval/data.h"
 #include "eval/forecaster.h"
-#include "eval/sheet.h"
 #include "eval/suite.h"
 
 #include <math.h>
@@ -11,6 +11,7 @@
 #define LOOK_BACK 512
 #define HORIZON 720 /* the longest */
 #define HORIZON_COUNT 4
+#define CHANNELS 7
 #define BATCH_WINDOWS 32
 #define DRAWN_PAST 168
 #define DRAWN_HORIZON 192
@@ -33,51 +34,46 @@ static const set_info sets[] = {{"ETTh1", 1}, {"ETTh2", 1}, {"ETTm1", 4}, {"ETTm
 
 typedef struct ett_data {
     const set_info *info;
-    gb_sheet sheet;
-    float *scaled; /* [rows x columns] */
-    double mean[32], sigma[32];
+    gb_dataset *dataset;
+    const gb_stream_view *series; /* [rows x CHANNELS] */
+    float *scaled;                /* the same in z-scores */
+    double mean[CHANNELS], sigma[CHANNELS];
     int64_t train_rows, test_first, test_last;
 } ett_data;
 
 /* z-scores by the training rows' mean and population sigma. */
 static gb_status scale(ett_data *data, gb_arena *arena)
 {
-    int columns_here = data->sheet.columns;
+    gb_row_range train = {.recording = 0, .first_row = 0, .last_row = data->train_rows};
+    gb_column_stats stats[CHANNELS];
+    GB_TRY(gb_stats_compute(data->dataset, "transformer", &train, 1, stats, CHANNELS));
     data->scaled =
-        gb_arena_alloc(arena, (size_t)(data->sheet.rows * columns_here) * sizeof *data->scaled);
+        gb_arena_alloc(arena, (size_t)(data->series->count * CHANNELS) * sizeof *data->scaled);
     if (!data->scaled)
         return GB_ERR_MEMORY;
-    for (int c = 0; c < columns_here; c++) {
-        double sum = 0.0, squares = 0.0;
-        for (int64_t row = 0; row < data->train_rows; row++)
-            sum += (double)data->sheet.values[row * columns_here + c];
-        double mean = sum / (double)data->train_rows;
-        for (int64_t row = 0; row < data->train_rows; row++) {
-            double off = (double)data->sheet.values[row * columns_here + c] - mean;
-            squares += off * off;
-        }
-        data->mean[c] = mean;
-        data->sigma[c] = sqrt(squares / (double)data->train_rows);
-        for (int64_t row = 0; row < data->sheet.rows; row++) {
-            int64_t at = row * columns_here + c;
-            data->scaled[at] = (float)(((double)data->sheet.values[at] - mean) / data->sigma[c]);
-        }
+    for (int c = 0; c < CHANNELS; c++) {
+        data->mean[c] = stats[c].mean;
+        data->sigma[c] = stats[c].sigma;
+    }
+    for (int64_t i = 0; i < data->series->count * CHANNELS; i++) {
+        double value = (double)data->series->values[i];
+        data->scaled[i] = (float)((value - data->mean[i % CHANNELS]) / data->sigma[i % CHANNELS]);
     }
     return GB_OK;
 }
 
 static gb_status load(gb_suite_run_state *state, const char *path, ett_data *data)
 {
-    GB_TRY(gb_sheet_read(path, ',', state->arena, &data->sheet));
+    GB_TRY(gb_benchmark_read("ett", path, &data->dataset));
+    GB_TRY(gb_benchmark_stream(gb_dataset_get(data->dataset, 0), "transformer", CHANNELS,
+                               &data->series));
     data->train_rows = 8640 * data->info->rows_an_hour;
     data->test_first = 11520 * data->info->rows_an_hour;
     data->test_last = 14400 * data->info->rows_an_hour;
-    if (data->sheet.rows < data->test_last || data->sheet.columns > 32)
+    if (data->series->count < data->test_last || !data->series->clean)
         return gb_fail(GB_ERR_MISMATCH,
-                       "%s: %lld rows of %d columns, expected at least %lld rows of 7; is the "
-                       "file whole?",
-                       path, (long long)data->sheet.rows, data->sheet.columns,
-                       (long long)data->test_last);
+                       "%s: %lld rows, expected at least %lld and no gaps; is the file whole?",
+                       path, (long long)data->series->count, (long long)data->test_last);
     return scale(data, state->arena);
 }
 
@@ -102,14 +98,13 @@ static int64_t window_row(const pass *p, int64_t window)
 
 static void fill_past(const pass *p, int64_t first, int64_t count)
 {
-    int channels = p->data->sheet.columns;
     int64_t look_back = p->forecaster->look_back;
     float *to = p->past;
     for (int64_t w = first; w < first + count; w++) {
-        const float *from = p->data->scaled + (window_row(p, w) - look_back) * channels;
-        for (int c = 0; c < channels; c++) {
+        const float *from = p->data->scaled + (window_row(p, w) - look_back) * CHANNELS;
+        for (int c = 0; c < CHANNELS; c++) {
             for (int64_t i = 0; i < look_back; i++)
-                *to++ = from[i * channels + c];
+                *to++ = from[i * CHANNELS + c];
         }
     }
 }
@@ -117,23 +112,23 @@ static void fill_past(const pass *p, int64_t first, int64_t count)
 /* Errors of one window, summed outwards so that each horizon is a prefix of the next. */
 static void score_window(pass *p, int64_t window, const float *future)
 {
-    int channels = p->data->sheet.columns, q = p->forecaster->quantile_count;
+    int q = p->forecaster->quantile_count;
     int64_t first_row = window_row(p, window), reach = p->forecaster->horizon, h = 0;
     double squares = 0.0, absolutes = 0.0;
     for (int k = 0; k < HORIZON_COUNT && horizons[k] <= reach; k++) {
         if (first_row + horizons[k] > p->data->test_last)
             return;
         for (; h < horizons[k]; h++) {
-            for (int c = 0; c < channels; c++) {
+            for (int c = 0; c < CHANNELS; c++) {
                 float forecast = future[((int64_t)c * reach + h) * q + p->forecaster->median];
-                float truth = p->data->scaled[(first_row + h) * channels + c];
+                float truth = p->data->scaled[(first_row + h) * CHANNELS + c];
                 double off = (double)(forecast - truth);
                 squares += off * off;
                 absolutes += fabs(off);
             }
         }
-        p->errors[k][p->counts[k]] = squares / (double)(h * channels);
-        p->errors[HORIZON_COUNT + k][p->counts[k]++] = absolutes / (double)(h * channels);
+        p->errors[k][p->counts[k]] = squares / (double)(h * CHANNELS);
+        p->errors[HORIZON_COUNT + k][p->counts[k]++] = absolutes / (double)(h * CHANNELS);
     }
 }
 
@@ -143,23 +138,26 @@ static gb_status keep_example(pass *p, int64_t window, int channel, const float 
     gb_suite_run_state *state = p->state;
     const ett_data *data = p->data;
     const gb_forecaster *f = p->forecaster;
-    int channels = data->sheet.columns, q = f->quantile_count;
+    int q = f->quantile_count;
     int64_t row = window_row(p, window);
     int64_t horizon = DRAWN_HORIZON < f->horizon ? DRAWN_HORIZON : f->horizon;
     float *past = gb_arena_alloc(state->arena, DRAWN_PAST * sizeof *past);
     float *truth = gb_arena_alloc(state->arena, (size_t)horizon * sizeof *truth);
     float *bands = gb_arena_alloc(state->arena, (size_t)(horizon * q) * sizeof *bands);
     float *levels = gb_arena_alloc(state->arena, (size_t)q * sizeof *levels);
-    char *name =
-        gb_arena_format(state->arena, "%s %s", data->info->name, data->sheet.names[channel]);
-    if (!past || !truth || !bands || !levels || !name)
+    char start[32];
+    gb_time_text(data->series->time_ns[row], start, sizeof start);
+    char *start_copy = gb_arena_text(state->arena, start);
+    char *name = gb_arena_format(state->arena, "%s %s", data->info->name,
+                                 data->series->spec->labels[channel]);
+    if (!past || !truth || !bands || !levels || !name || !start_copy)
         return GB_ERR_MEMORY;
     double mean = data->mean[channel], sigma = data->sigma[channel], squares = 0.0;
-    const float *from = data->sheet.values;
+    const float *from = data->series->values;
     for (int64_t i = 0; i < DRAWN_PAST; i++)
-        past[i] = from[(row - DRAWN_PAST + i) * channels + channel];
+        past[i] = from[(row - DRAWN_PAST + i) * CHANNELS + channel];
     for (int64_t h = 0; h < horizon; h++) {
-        truth[h] = from[(row + h) * channels + channel];
+        truth[h] = from[(row + h) * CHANNELS + channel];
         for (int i = 0; i < q; i++)
             bands[h * q + i] =
                 (float)(mean + sigma * (double)future[((int64_t)channel * f->horizon + h) * q + i]);
@@ -170,8 +168,8 @@ static gb_status keep_example(pass *p, int64_t window, int channel, const float 
         levels[i] = f->levels ? f->levels[i] : 0.5f;
     state->examples[state->result->example_count++] = (gb_forecast_example){
         .series = name,
-        .unit = strcmp(data->sheet.names[channel], "OT") == 0 ? "\u00b0C" : "as recorded",
-        .start = data->sheet.stamps ? data->sheet.stamps[row] : "",
+        .unit = strcmp(data->series->spec->labels[channel], "OT") == 0 ? "\u00b0C" : "as recorded",
+        .start = start_copy,
         .step_s = 3600.0 / (double)data->info->rows_an_hour,
         .past_count = DRAWN_PAST,
         .horizon = horizon,
@@ -188,15 +186,15 @@ static gb_status keep_example(pass *p, int64_t window, int channel, const float 
  * draw, and over the channels, the last (oil temperature) first. */
 static gb_status keep_examples(pass *p, int64_t first, int64_t count)
 {
-    int wanted = p->examples_last - p->examples_first, channels = p->data->sheet.columns;
+    int wanted = p->examples_last - p->examples_first;
     int64_t windows = p->windows - DRAWN_HORIZON / p->step;
     int64_t reach = p->forecaster->horizon * p->forecaster->quantile_count;
     for (int e = 0; e < wanted && windows > 0; e++) {
         int64_t window = (2 * e + 1) * windows / (2 * wanted);
-        int channel = channels - 1 - (2 * e) % channels;
+        int channel = CHANNELS - 1 - (2 * e) % CHANNELS;
         if (window >= first && window < first + count)
             GB_TRY(
-                keep_example(p, window, channel, p->future + (window - first) * channels * reach));
+                keep_example(p, window, channel, p->future + (window - first) * CHANNELS * reach));
     }
     return GB_OK;
 }
@@ -204,14 +202,13 @@ static gb_status keep_examples(pass *p, int64_t first, int64_t count)
 static gb_status run_windows(pass *p)
 {
     const gb_forecaster *f = p->forecaster;
-    int channels = p->data->sheet.columns;
     for (int64_t first = 0; first < p->windows; first += BATCH_WINDOWS) {
         int64_t left = p->windows - first;
         int64_t count = left < BATCH_WINDOWS ? left : BATCH_WINDOWS;
         fill_past(p, first, count);
-        GB_TRY(f->forecast(f->context, p->past, count * channels, p->future));
+        GB_TRY(f->forecast(f->context, p->past, count * CHANNELS, p->future));
         for (int64_t w = 0; w < count; w++)
-            score_window(p, first + w, p->future + w * channels * f->horizon * f->quantile_count);
+            score_window(p, first + w, p->future + w * CHANNELS * f->horizon * f->quantile_count);
         GB_TRY(keep_examples(p, first, count));
         char what[128];
         snprintf(what, sizeof what, "%s: %s", p->data->info->name, f->name);
@@ -223,7 +220,7 @@ static gb_status run_windows(pass *p)
 static gb_status allocate(pass *p, gb_arena *arena)
 {
     const gb_forecaster *f = p->forecaster;
-    size_t rows = (size_t)(BATCH_WINDOWS * p->data->sheet.columns);
+    size_t rows = (size_t)(BATCH_WINDOWS * CHANNELS);
     p->past = gb_arena_alloc(arena, rows * (size_t)f->look_back * sizeof(float));
     p->future =
         gb_arena_alloc(arena, rows * (size_t)(f->horizon * f->quantile_count) * sizeof(float));
@@ -290,7 +287,7 @@ static gb_status score(gb_suite_run_state *state,
 static gb_status run_set(gb_suite_run_state *state, const ett_data *data, int first, int last)
 {
     const gb_suite_options *options = state->options;
-    int64_t batch = (int64_t)BATCH_WINDOWS * data->sheet.columns;
+    int64_t batch = (int64_t)BATCH_WINDOWS * CHANNELS;
     gb_result_table *table = NULL;
     gb_forecaster f;
     char caption[320];
@@ -301,13 +298,13 @@ static gb_status run_set(gb_suite_run_state *state, const ett_data *data, int fi
              shortest, options->window_step > 1 ? " (a sample: not every window)" : "", LOOK_BACK);
     GB_TRY(gb_suite_table(state, data->info->name, caption, columns, 2 * HORIZON_COUNT, &table));
     if (options->model) {
-        GB_TRY(gb_forecaster_model(options->model, gb_suite_model_name(state), batch, options->pool,
-                                   &f));
+        GB_TRY(gb_forecaster_model(options->model, gb_suite_model_name(state), 0, batch,
+                                   options->pool, &f));
         GB_TRY(score(state, data, table, &f, first, last));
     }
     if (gb_suite_wants(state, "ridge")) {
-        GB_TRY(gb_forecaster_ridge(data->scaled, data->train_rows, data->sheet.columns, LOOK_BACK,
-                                   HORIZON, batch, options->pool, &f));
+        GB_TRY(gb_forecaster_ridge(data->scaled, data->train_rows, CHANNELS, LOOK_BACK, HORIZON,
+                                   batch, options->pool, &f));
         GB_TRY(score(state, data, table, &f, options->model ? last : first, last));
     }
     if (gb_suite_wants(state, "repeat")) {
@@ -348,8 +345,11 @@ static gb_status run(gb_suite_run_state *state)
         ett_data data = {.info = chosen[i]};
         char path[GB_PATH_MAX];
         snprintf(path, sizeof path, "%s/%s.csv", state->data_folder, chosen[i]->name);
-        GB_TRY(load(state, path, &data));
-        GB_TRY(run_set(state, &data, i * examples / count, (i + 1) * examples / count));
+        gb_status status = load(state, path, &data);
+        if (status == GB_OK)
+            status = run_set(state, &data, i * examples / count, (i + 1) * examples / count);
+        gb_dataset_destroy(data.dataset);
+        GB_TRY(status);
     }
     return GB_OK;
 }
