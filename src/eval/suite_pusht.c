@@ -64,7 +64,7 @@ fill_scores(gb_suite_run_state *state, const gb_rollout_set *set, gb_interval *s
     return GB_OK;
 }
 
-/* The row that is drawn in the report is the last one kept: the model's, if there is one. */
+/* The episodes of the first row are kept for drawing: the model's, if there is one. */
 static gb_status add_row(gb_suite_run_state *state,
                          gb_result_table *table,
                          const char *method,
@@ -76,13 +76,11 @@ static gb_status add_row(gb_suite_run_state *state,
     gb_status status = gb_suite_row(state, table, method, source, note, &scores);
     if (status == GB_OK)
         status = fill_scores(state, set, scores);
-    if (status != GB_OK) {
+    if (status == GB_OK && !state->result->rollouts)
+        state->result->rollouts = set;
+    else
         gb_rollout_set_destroy(set);
-        return status;
-    }
-    gb_rollout_set_destroy(state->result->rollouts);
-    state->result->rollouts = set;
-    return GB_OK;
+    return status;
 }
 
 /* ---- methods ----------------------------------------------------------------------------------
@@ -151,12 +149,6 @@ static gb_status
 run_baselines(gb_suite_run_state *state, gb_result_table *table, const gb_dataset *demos)
 {
     gb_rollout_set *set = NULL;
-    if (gb_suite_wants(state, "demonstrations")) {
-        GB_TRY(replay(state, demos, &set));
-        char note[128];
-        snprintf(note, sizeof note, "the %d recorded demonstrations, played again", set->count);
-        GB_TRY(add_row(state, table, "Human demonstrations", GB_RESULT_BASELINE, note, set));
-    }
     if (gb_suite_wants(state, "nearest")) {
         gb_rollout_options rollouts = rollout_options(state);
         gb_nearest_options nearest = {demos, true, CHUNK, CHUNK};
@@ -165,6 +157,12 @@ run_baselines(gb_suite_run_state *state, gb_result_table *table, const gb_datase
                        "no training: repeats 8 actions of the nearest recorded moment, mirrored "
                        "ones included",
                        set));
+    }
+    if (gb_suite_wants(state, "demonstrations")) {
+        GB_TRY(replay(state, demos, &set));
+        char note[128];
+        snprintf(note, sizeof note, "the %d recorded demonstrations, played again", set->count);
+        GB_TRY(add_row(state, table, "Human demonstrations", GB_RESULT_BASELINE, note, set));
     }
     return GB_OK;
 }
@@ -179,17 +177,17 @@ static gb_status run(gb_suite_run_state *state)
              "episodes' highest reward. Success: coverage passes .95.",
              rollouts.episodes, FIRST_SEED, FIRST_SEED + rollouts.episodes - 1);
     GB_TRY(gb_suite_table(state, "PushT", caption, columns, COLUMN_COUNT, &table));
+    if (state->options->model) {
+        gb_rollout_set *set = NULL;
+        GB_TRY(gb_rollout_run(&rollouts, gb_policy_make_model, state->options->model, &set));
+        GB_TRY(add_row(state, table, gb_suite_model_name(state), GB_RESULT_MODEL, "", set));
+    }
     gb_dataset *demos = NULL;
     if (gb_suite_wants(state, "demonstrations") || gb_suite_wants(state, "nearest")) {
         GB_TRY(gb_demonstrations_load(state->options->data, "pusht", &demos));
         gb_status status = run_baselines(state, table, demos);
         gb_dataset_destroy(demos);
         GB_TRY(status);
-    }
-    if (state->options->model) {
-        gb_rollout_set *set = NULL;
-        GB_TRY(gb_rollout_run(&rollouts, gb_policy_make_model, state->options->model, &set));
-        GB_TRY(add_row(state, table, gb_suite_model_name(state), GB_RESULT_MODEL, "", set));
     }
     return gb_suite_published(state, table, "pusht");
 }
