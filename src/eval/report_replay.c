@@ -183,9 +183,9 @@ static gb_status put_set(FILE *to, const gb_suite_result *result, int number)
     gb_status status = gb_plant_create(p->set->plant->name, NULL, &p->plant);
     if (status == GB_OK) {
         find_moving(p);
-        fputs("<p>", to);
+        fputs("<p class=\"sentence\">", to);
         gb_html_text(to, p->set->plant->summary);
-        fputs("</p>\n", to);
+        fputs(".</p>\n", to);
         put_player(to, number);
         put_data(to, p, number);
     }

@@ -79,7 +79,7 @@ static void put_card(FILE *to, const gb_result_table *table, const gb_result_row
     put_value(to, score->value, c);
     fputs("</div>", to);
     if (isfinite(score->low))
-        fprintf(to, "<div class=\"range num\">95&#8201;%% interval %.*f to %.*f</div>", c->digits,
+        fprintf(to, "<div class=\"range num\">95&#8201;%%: %.*f to %.*f</div>", c->digits,
                 score->low, c->digits, score->high);
     put_rival(to, table, GB_RESULT_PUBLISHED, column);
     put_rival(to, table, GB_RESULT_BASELINE, column);
@@ -154,7 +154,7 @@ static span column_span(const gb_result_table *table, int column)
     return s;
 }
 
-#define WHISKER_WIDTH 130.0
+#define WHISKER_WIDTH 116.0
 #define WHISKER_MARGIN 6.0
 
 static double whisker_x(span s, double value)
