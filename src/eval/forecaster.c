@@ -199,6 +199,7 @@ gb_status gb_forecaster_model(const gb_model *model,
     gb_session_options options = gb_session_defaults();
     options.pool = pool;
     options.batch = batch;
+    options.scaled = true; /* every caller here z-scores by its training rows */
     modelled *m = calloc(1, sizeof *m);
     if (!m)
         return gb_fail(GB_ERR_MEMORY, "model %s: no memory for a session", name);

@@ -28,7 +28,8 @@ GB_MUST gb_status gb_forecaster_ridge(const float *series,
                                       int64_t batch,
                                       gb_pool *pool,
                                       gb_forecaster *out);
-/* A model with a quantile head; borrowed. horizon: rows wanted, at most; 0: all it can. */
+/* A model with a quantile head; borrowed. Pasts come z-scored. horizon: rows wanted, at most; 0:
+ * all it can. */
 GB_MUST gb_status gb_forecaster_model(const gb_model *model,
                                       const char *name,
                                       int64_t horizon,

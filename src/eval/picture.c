@@ -60,7 +60,7 @@ static void put_shape(FILE *to, const gb_plant_shape *s)
     if (s->kind == GB_PLANT_CIRCLE) {
         fprintf(to, "<circle class=\"role-%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"", role,
                 s->points[0][0], s->points[0][1], s->radius);
-        fprintf(to, "%s/>", strcmp(role, "target") == 0 ? " stroke-width=\"3\"" : "");
+        fputs(" stroke-width=\"3\"/>", to);
         return;
     }
     bool line = s->kind == GB_PLANT_LINE;

@@ -65,18 +65,19 @@ static gb_status add_stream(driver *d, const char *name)
     return GB_OK;
 }
 
-/* The codec's streams in the order in which a session wants them. */
-static gb_status add_streams(driver *d, const gb_codec_config *codec)
+static gb_status add_streams(driver *d, const gb_model *model)
 {
-    for (unsigned i = 0; i < codec->stream_count; i++)
-        GB_TRY(add_stream(d, codec->streams[i]));
-    for (unsigned i = 0; codec->kind == GB_CODEC_POSES && i < codec->body_count; i++) {
-        GB_TRY(add_stream(d, codec->bodies[i].position));
-        if (codec->bodies[i].angle)
-            GB_TRY(add_stream(d, codec->bodies[i].angle));
+    int64_t size = 0;
+    const gb_window_stream *stream;
+    for (int i = 0; (stream = gb_model_observation(model, i, &size)); i++) {
+        GB_TRY(add_stream(d, stream->name));
+        if (size != d->sizes[i] || stream->look_back != d->look_back)
+            return gb_fail(GB_ERR_MISMATCH,
+                           "the model reads %lld rows of %lld numbers of stream \"%s\", plant %s "
+                           "gives %d numbers; it was trained for another machine",
+                           (long long)stream->look_back, (long long)size, stream->name,
+                           d->plant->name, d->sizes[i]);
     }
-    for (unsigned i = 0; codec->kind == GB_CODEC_POSES && i < codec->point_count; i++)
-        GB_TRY(add_stream(d, codec->points[i]));
     return GB_OK;
 }
 
@@ -93,7 +94,7 @@ static gb_status build(driver *d, const gb_model *model)
                        d->plant->name, d->plant->action_streams[0].spec.name);
     d->look_back = config->codec.look_back;
     d->horizon = head->horizon;
-    GB_TRY(add_streams(d, &config->codec));
+    GB_TRY(add_streams(d, model));
     d->chunk = calloc((size_t)(d->horizon * d->plant->action_size), sizeof *d->chunk);
     if (!d->chunk)
         return gb_fail(GB_ERR_MEMORY, "policy: no memory for a chunk");

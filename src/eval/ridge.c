@@ -40,7 +40,7 @@ static void subtract_row(double *b, const double *from, double scale, int64_t m)
         b[c] -= scale * from[c];
 }
 
-gb_status gb_ridge_solve(double *a, double *b, int64_t n, int64_t m, double ridge)
+gb_status gb_least_squares_solve(double *a, double *b, int64_t n, int64_t m, double ridge)
 {
     double trace = 0.0;
     for (int64_t i = 0; i < n; i++)
@@ -125,7 +125,7 @@ static gb_status solve(fit *f, double ridge, float *weights)
         memcpy(f->b + i * f->horizon, f->sums + i * f->length + f->look_back,
                (size_t)f->horizon * sizeof *f->b);
     }
-    GB_TRY(gb_ridge_solve(f->a, f->b, f->look_back, f->horizon, ridge));
+    GB_TRY(gb_least_squares_solve(f->a, f->b, f->look_back, f->horizon, ridge));
     for (int64_t i = 0; i < f->look_back * f->horizon; i++)
         weights[i] = (float)f->b[i];
     return GB_OK;

@@ -6,7 +6,7 @@
 
 /* Solves (A + lambda I) X = B in place for symmetric positive definite A [n x n] (lower half read)
  * and B [n x m]; lambda = ridge x mean diagonal of A. GB_ERR_NUMERIC when A is not definite. */
-GB_MUST gb_status gb_ridge_solve(double *a, double *b, int64_t n, int64_t m, double ridge);
+GB_MUST gb_status gb_least_squares_solve(double *a, double *b, int64_t n, int64_t m, double ridge);
 
 /* The linear forecaster: from look_back rows, less their mean, to horizon rows, less the same mean,
  * fit on all windows of series [rows x columns] that lie in its first train_rows. weights

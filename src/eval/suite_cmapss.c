@@ -187,7 +187,7 @@ static gb_status linear_fit(const fleet *f, linear *l)
         gb_suite_progress(f->state, "linear regression",
                           (double)(e + 1) / (double)gb_dataset_count(f->train));
     }
-    return gb_ridge_solve(l->square, l->weights, l->features, 1, RIDGE_LAMBDA);
+    return gb_least_squares_solve(l->square, l->weights, l->features, 1, RIDGE_LAMBDA);
 }
 
 static gb_status predict_linear(fleet *f)
