@@ -1,0 +1,87 @@
+/* cli.h: what the commands share: the table, options, exit codes, progress. Commands parse and
+ * print; everything they do is the library's. */
+#ifndef GENBA_CLI_H
+#define GENBA_CLI_H
+
+#include "genba/base.h"
+#include "genba/train.h"
+
+#include <stdio.h>
+
+/* Documented in `genba help`. */
+enum {
+    EXIT_DONE = 0,
+    EXIT_USAGE = 2,   /* the command line is wrong */
+    EXIT_INPUT = 3,   /* a file, recipe, model or value is wrong */
+    EXIT_MACHINE = 4, /* memory, disk, or a feature this build or machine lacks */
+    EXIT_STOPPED = 130
+};
+
+typedef struct command {
+    const char *name, *summary;
+    const char *help; /* usage, options, an example */
+    int (*run)(int argc, char **argv);
+} command;
+
+#define COMMAND_LIST(X) X(demo) X(train) X(eval) X(forecast) X(run) X(inspect) X(doctor)
+#define COMMAND_DECLARE(name) extern const command command_##name;
+COMMAND_LIST(COMMAND_DECLARE)
+#undef COMMAND_DECLARE
+
+/* ---- options: one table a command ---------------------------------------------------------------
+ */
+typedef enum option_kind {
+    OPTION_FLAG,
+    OPTION_TEXT,
+    OPTION_COUNT,
+    OPTION_NUMBER
+} option_kind;
+
+typedef struct option_spec {
+    const char *name; /* without the dashes */
+    option_kind kind;
+    void *value;        /* bool *, const char **, int64_t *, double * */
+    double least, most; /* OPTION_COUNT, OPTION_NUMBER */
+} option_spec;
+
+/* Reads options and at most places_most words that are none; --name value or --name=value. A
+ * mistake is printed with the nearest option and EXIT_USAGE returned, else -1. */
+int options_parse(const command *command,
+                  int argc,
+                  char **argv,
+                  const option_spec *specs,
+                  int count,
+                  const char **places,
+                  int places_least,
+                  int places_most);
+
+/* Prints "genba: message" and gives the exit code of a failure. */
+int fail_with(gb_status status);
+
+/* ---- progress
+ * ------------------------------------------------------------------------------------ */
+typedef struct progress {
+    bool terminal, json, quiet;
+    bool open;        /* a bar stands on the current line */
+    int64_t shown_ns; /* when it was last drawn */
+    int tenths;       /* plain lines: last tenth said */
+    const char *what;
+} progress;
+
+progress progress_start(bool json);
+/* A gb_train_callback; context is a progress. */
+void progress_train(void *context, const gb_train_progress *p);
+/* A gb_progress_fn; context is a progress. */
+void progress_work(void *context, const char *what, double fraction);
+/* Ends the line a bar stands on. */
+void progress_close(progress *p);
+/* "1 h 03 min", "2 min 10 s", "8.4 s" */
+const char *duration_text(double seconds, char *text, size_t size);
+
+/* Set by Ctrl-C (SIGINT, SIGTERM); a second Ctrl-C ends the program at once. */
+extern const volatile int *stop_flag(void);
+
+/* --threads: 0 means all; NULL pool for 1. */
+gb_status pool_for(int64_t threads, gb_pool **out);
+
+#endif

@@ -1,0 +1,115 @@
+/* genba eval: a suite's table: this model, baselines without one, published figures. */
+#include "cli.h"
+
+#include "genba/eval.h"
+
+#include <string.h>
+
+static void join_command(int argc, char **argv, char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "genba");
+    for (int i = 0; i < argc && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, " %s", argv[i]);
+}
+
+static gb_status print_suite(const gb_suite_result *result, bool json)
+{
+    gb_arena *arena;
+    GB_TRY(gb_arena_create(0, &arena));
+    char *text = NULL;
+    gb_status status = GB_OK;
+    if (json) {
+        status = gb_suite_result_json(result, arena, &text);
+        if (status == GB_OK)
+            puts(text);
+    }
+    for (int i = 0; !json && status == GB_OK && i < result->table_count; i++) {
+        status = gb_table_text(&result->tables[i], arena, &text);
+        if (status == GB_OK)
+            printf("%s\n", text);
+    }
+    if (!json && *result->skipped)
+        printf("left out: %s\n", result->skipped);
+    gb_arena_destroy(arena);
+    return status;
+}
+
+static void print_suites(void)
+{
+    const gb_suite_info *info;
+    for (int i = 0; (info = gb_suite_at(i)) != NULL; i++)
+        printf("%-8s %s\n         models: %s; baselines: %s\n", info->name, info->summary,
+               info->models, info->baselines);
+}
+
+static int run_eval(int argc, char **argv)
+{
+    const char *places[2] = {NULL, NULL};
+    gb_suite_options suite = gb_suite_options_defaults();
+    int64_t threads = 0, episodes = 0, step = 1, resamples = suite.resamples;
+    int64_t seed = (int64_t)suite.seed;
+    bool json = false, list = false;
+    const option_spec options[] = {
+        {"baselines", OPTION_TEXT, &suite.baselines, 0, 0},
+        {"data", OPTION_TEXT, &suite.data, 0, 0},
+        {"only", OPTION_TEXT, &suite.only, 0, 0},
+        {"episodes", OPTION_COUNT, &episodes, 1, 100000},
+        {"window-step", OPTION_COUNT, &step, 1, 1000000},
+        {"resamples", OPTION_COUNT, &resamples, 0, 1000000},
+        {"seed", OPTION_COUNT, &seed, 0, 9e15},
+        {"threads", OPTION_COUNT, &threads, 0, 256},
+        {"json", OPTION_FLAG, &json, 0, 0},
+        {"list", OPTION_FLAG, &list, 0, 0},
+    };
+    int code = options_parse(&command_eval, argc, argv, options, sizeof options / sizeof *options,
+                             places, 0, 2);
+    if (code >= 0)
+        return code;
+    if (list || !places[0]) {
+        print_suites();
+        return list ? EXIT_DONE : EXIT_USAGE;
+    }
+    char command[1024];
+    join_command(argc, argv, command, sizeof command);
+    progress bar = progress_start(json);
+    suite.episodes = (int)episodes;
+    suite.window_step = step;
+    suite.resamples = (int)resamples;
+    suite.seed = (uint64_t)seed;
+    suite.command = command;
+    suite.progress = json ? NULL : progress_work;
+    suite.progress_context = &bar;
+    gb_model *model = NULL;
+    gb_suite_result *result = NULL;
+    gb_status status = pool_for(threads, &suite.pool);
+    if (status == GB_OK && places[1])
+        status = gb_model_load(places[1], &model);
+    suite.model = model;
+    if (status == GB_OK)
+        status = gb_suite_run(places[0], &suite, &result);
+    progress_close(&bar);
+    if (status == GB_OK)
+        status = print_suite(result, json);
+    code = status == GB_OK ? EXIT_DONE : fail_with(status);
+    gb_suite_result_destroy(result);
+    gb_model_destroy(model);
+    gb_pool_destroy(suite.pool);
+    return code;
+}
+
+const command command_eval = {
+    "eval", "score a model on a benchmark beside baselines and published figures",
+    "usage: genba eval SUITE [MODEL] [options]      genba eval --list\n\n"
+    "  SUITE             ett, skab, cmapss or pusht (--list says more)\n"
+    "  MODEL             a model folder; without one only baselines and published figures\n"
+    "  --only \"A B\"      data sets of the suite\n"
+    "  --baselines \"A\"   these baselines only (\"\" for none)\n"
+    "  --data FOLDER     where the data sets are (default: $GENBA_DATA, then ./data)\n"
+    "  --episodes N      plants: instead of the published number\n"
+    "  --window-step N   series: every N-th test window (1: all, as published)\n"
+    "  --resamples N     of the bootstrap behind the 95 % intervals (0: none)\n"
+    "  --seed N          of the bootstrap and of policies\n"
+    "  --threads N       default: all cores\n"
+    "  --json            one JSON object\n\n"
+    "example: genba eval ett runs/ett/model --only ETTh1\n",
+    run_eval};
