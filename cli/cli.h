@@ -17,14 +17,14 @@ enum {
     EXIT_STOPPED = 130
 };
 
-typedef struct command {
+typedef struct cli_command {
     const char *name, *summary;
     const char *help; /* usage, options, an example */
     int (*run)(int argc, char **argv);
-} command;
+} cli_command;
 
 #define COMMAND_LIST(X) X(demo) X(train) X(eval) X(forecast) X(run) X(inspect) X(doctor)
-#define COMMAND_DECLARE(name) extern const command command_##name;
+#define COMMAND_DECLARE(name) extern const cli_command command_##name;
 COMMAND_LIST(COMMAND_DECLARE)
 #undef COMMAND_DECLARE
 
@@ -46,7 +46,7 @@ typedef struct option_spec {
 
 /* Reads options and at most places_most words that are none; --name value or --name=value. A
  * mistake is printed with the nearest option and EXIT_USAGE returned, else -1. */
-int options_parse(const command *command,
+int options_parse(const cli_command *command,
                   int argc,
                   char **argv,
                   const option_spec *specs,

@@ -98,7 +98,7 @@ static int run_doctor(int argc, char **argv)
     return EXIT_DONE;
 }
 
-const command command_doctor = {
+const cli_command command_doctor = {
     "doctor", "what this machine and this build offer, and what is missing",
     "usage: genba doctor [--json]\n\n"
     "Says which CPU features are there and used, how much memory is free, which data sets are\n"

@@ -69,14 +69,14 @@ static int run_eval(int argc, char **argv)
         print_suites();
         return list ? EXIT_DONE : EXIT_USAGE;
     }
-    char command[1024];
-    join_command(argc, argv, command, sizeof command);
+    char line[1024];
+    join_command(argc, argv, line, sizeof line);
     progress bar = progress_start(json);
     suite.episodes = (int)episodes;
     suite.window_step = step;
     suite.resamples = (int)resamples;
     suite.seed = (uint64_t)seed;
-    suite.command = command;
+    suite.command = line;
     suite.progress = json ? NULL : progress_work;
     suite.progress_context = &bar;
     gb_model *model = NULL;
@@ -97,7 +97,7 @@ static int run_eval(int argc, char **argv)
     return code;
 }
 
-const command command_eval = {
+const cli_command command_eval = {
     "eval", "score a model on a benchmark beside baselines and published figures",
     "usage: genba eval SUITE [MODEL] [options]      genba eval --list\n\n"
     "  SUITE             ett, skab, cmapss or pusht (--list says more)\n"

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const command *const commands[] = {
+static const cli_command *const commands[] = {
 #define COMMAND_ROW(name) &command_##name,
     COMMAND_LIST(COMMAND_ROW)
 #undef COMMAND_ROW

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int usage_mistake(const command *command, const char *format, const char *a, const char *b)
+static int
+usage_mistake(const cli_command *command, const char *format, const char *a, const char *b)
 {
     fprintf(stderr, "genba %s: ", command->name);
     fprintf(stderr, format, a, b);
@@ -17,7 +18,7 @@ static int usage_mistake(const command *command, const char *format, const char 
 }
 
 static int
-unknown_option(const command *command, const char *name, const option_spec *specs, int count)
+unknown_option(const cli_command *command, const char *name, const option_spec *specs, int count)
 {
     gb_words words = {.written = name};
     for (int i = 0; i < count; i++)
@@ -25,7 +26,7 @@ unknown_option(const command *command, const char *name, const option_spec *spec
     return usage_mistake(command, "there is no option --%s; %s", name, gb_words_suggest(&words));
 }
 
-static int set_value(const command *command, const option_spec *spec, const char *text)
+static int set_value(const cli_command *command, const option_spec *spec, const char *text)
 {
     if (spec->kind == OPTION_TEXT) {
         *(const char **)spec->value = text;
@@ -59,7 +60,7 @@ find_option(const char *word, size_t length, const option_spec *specs, int count
 
 /* argv[*at] is "--name", "--name=value" or "--name" "value". */
 static int parse_option(
-    const command *command, int argc, char **argv, int *at, const option_spec *specs, int count)
+    const cli_command *command, int argc, char **argv, int *at, const option_spec *specs, int count)
 {
     const char *word = argv[*at] + 2;
     const char *equals = strchr(word, '=');
@@ -78,7 +79,7 @@ static int parse_option(
     return set_value(command, spec, equals ? equals + 1 : argv[++*at]);
 }
 
-int options_parse(const command *command,
+int options_parse(const cli_command *command,
                   int argc,
                   char **argv,
                   const option_spec *specs,

@@ -110,7 +110,7 @@ static int run_run(int argc, char **argv)
     return code;
 }
 
-const command command_run = {
+const cli_command command_run = {
     "run", "let a model drive a plant: scores and inference latency",
     "usage: genba run MODEL [options]\n\n"
     "  --plant NAME      default: pusht\n"

@@ -76,7 +76,7 @@ static int run_train(int argc, char **argv)
     return EXIT_DONE;
 }
 
-const command command_train = {
+const cli_command command_train = {
     "train", "train a model by a recipe; continues what was interrupted",
     "usage: genba train RECIPE.yaml [options]\n\n"
     "  --out FOLDER    the run's folder (default: runs/NAME-OF-RECIPE)\n"
