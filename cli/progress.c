@@ -90,8 +90,10 @@ void progress_work(void *context, const char *what, double fraction)
         progress_close(p);
         p->what = what;
     }
-    if (due(p, fraction))
+    if (p->terminal && due(p, fraction))
         draw(p, what, fraction, "");
+    else if (!p->terminal && !p->quiet && fraction >= 1)
+        fprintf(stderr, "%s done\n", what);
     if (fraction >= 1)
         progress_close(p);
 }

@@ -89,7 +89,7 @@ static int run_run(int argc, char **argv)
     rollout.progress_context = &bar;
     gb_model *model = NULL;
     gb_rollout_set *set = NULL;
-    scores s;
+    scores s = {0};
     gb_status status = gb_model_load(folder, &model);
     if (status == GB_OK)
         status = pool_for(threads, &rollout.pool);
