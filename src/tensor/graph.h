@@ -71,6 +71,14 @@ typedef enum gb_op {
     GB_OP_COUNT
 } gb_op;
 
+/* Slots of a reduction's attr.i besides [0], its kind. SQUARES: of the squares of the elements; put
+ * there by a plan (fuse.c). */
+enum {
+    GB_REDUCE_AXIS = 1,
+    GB_REDUCE_AXES = 2,
+    GB_REDUCE_SQUARES = 3
+};
+
 typedef enum gb_leaf_role {
     GB_LEAF_INPUT,
     GB_LEAF_PARAMETER,

@@ -132,6 +132,7 @@ gb_status gb_plan_create(const gb_graph *g, int threads, gb_plan **out)
     mark_live(plan);
     if (!g->gradients) /* a recomputed value must have the bits of the one it stands for */
         GB_TRY_OR(failed, fuse_activations(plan));
+    GB_TRY_OR(failed, gb_plan_fuse(plan));
     size_t workspace;
     GB_TRY_OR(failed, gb_plan_place(plan, &workspace));
     plan->report.workspace_bytes = workspace;

@@ -19,6 +19,8 @@ struct gb_plan {
     gb_plan_report report;
 };
 
+/* Joins operations that would stream the same numbers through memory twice (fuse.c). */
+gb_status gb_plan_fuse(gb_plan *plan);
 /* Chooses root and offset of every live node so that values alive together do not overlap; returns
  * the workspace's size. */
 gb_status gb_plan_place(gb_plan *plan, size_t *out_bytes);

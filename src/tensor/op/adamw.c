@@ -2,7 +2,8 @@
  * 2), in place. With t = step (1 at the first update) and rate' = rate rate_scale: m = beta1 m + (1
  * - beta1) gradient;  v = beta2 v + (1 - beta2) gradient^2; parameter -= rate' (m / (1 - beta1^t) /
  * (sqrt(v / (1 - beta2^t)) + epsilon) + decay parameter). Operands: parameter, gradient, m, v,
- * rate, step. attr: f[0] beta1, f[1] beta2, f[2] epsilon, f[3] weight_decay, f[4] rate_scale. */
+ * rate, step, and after planning perhaps a number that multiplies the gradient (fuse.c). attr: f[0]
+ * beta1, f[1] beta2, f[2] epsilon, f[3] weight_decay, f[4] rate_scale. */
 #include <math.h>
 
 #include "tensor/op/check.h"
@@ -47,6 +48,10 @@ gb_value gb_op_adamw(gb_graph *g,
     return gb_graph_append(g, GB_OP_ADAMW, GB_F32, shape, 6, operands, &attr);
 }
 
+enum {
+    BLOCK = 1024 /* gradients scaled at once: they stay in the first cache */
+};
+
 static void adamw_range(const gb_run *run, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
@@ -57,10 +62,17 @@ static void adamw_range(const gb_run *run, int64_t begin, int64_t end, int threa
         step > 1 ? step : 1; /* a step before the first has no correction; take the first's */
     float correction1 = (float)(1 / (1 - pow((double)f[0], t)));
     float correction2 = (float)(1 / (1 - pow((double)f[1], t)));
-    run->kernels->adamw(end - begin, (float *)run->out.data + begin,
-                        (const float *)run->in[1].data + begin, (float *)run->in[2].data + begin,
-                        (float *)run->in[3].data + begin, f[0], f[1], rate, f[3], f[2], correction1,
-                        correction2);
+    bool scaled = run->node->operand_count == 7;
+    float scale = scaled ? *(const float *)run->in[6].data : 1.0f, block[BLOCK];
+    for (int64_t i = begin; i < end; i += BLOCK) {
+        int64_t n = end - i < BLOCK ? end - i : BLOCK;
+        const float *gradient = (const float *)run->in[1].data + i;
+        if (scaled)
+            run->kernels->affine(n, gradient, scale, 0.0f, block);
+        run->kernels->adamw(n, (float *)run->out.data + i, scaled ? block : gradient,
+                            (float *)run->in[2].data + i, (float *)run->in[3].data + i, f[0], f[1],
+                            rate, f[3], f[2], correction1, correction2);
+    }
 }
 
 static void run_adamw(const gb_run *run)

@@ -1,6 +1,6 @@
 /* Sum, mean or maximum over neighbouring axes, which stay as axes of size 1. attr: i[0] kind,
- * i[1] first axis, i[2] how many. The tensor is seen as [outer, middle, inner], the middle reduced.
- * Maximum has no gradient. */
+ * i[1] first axis, i[2] how many, i[3] 1: squares are summed. The tensor is seen as [outer, middle,
+ * inner], the middle reduced. Maximum has no gradient. */
 #include "tensor/graph.h"
 
 #include <math.h>
@@ -63,7 +63,7 @@ typedef struct extents {
 
 static extents extents_of(const gb_node *node, const gb_shape *in)
 {
-    int axis = (int)node->attr.i[1], count = (int)node->attr.i[2];
+    int axis = (int)node->attr.i[GB_REDUCE_AXIS], count = (int)node->attr.i[GB_REDUCE_AXES];
     extents e = {gb_extent(in, 0, axis), gb_extent(in, axis, axis + count),
                  gb_extent(in, axis + count, in->rank), 1};
     e.chunks = (e.middle + CHUNK - 1) / CHUNK;
@@ -88,12 +88,16 @@ static void reduce_chunks(const gb_run *run, int64_t begin, int64_t end, int thr
     (void)thread;
     extents e = extents_of(run->node, &run->in[0].shape);
     bool max = run->node->attr.i[0] == GB_REDUCE_MAX;
+    bool squares = run->node->attr.i[GB_REDUCE_SQUARES] != 0;
     float *partial = e.chunks == 1 ? run->out.data : run->scratch;
     for (int64_t part = begin; part < end; part++) {
         int64_t row = part / e.chunks, first = part % e.chunks * CHUNK;
         int64_t n = e.middle - first < CHUNK ? e.middle - first : CHUNK;
         const float *x = (const float *)run->in[0].data + row * e.middle + first;
-        partial[part] = max ? run->kernels->max(n, x) : run->kernels->sum(n, x);
+        if (squares)
+            partial[part] = run->kernels->dot(n, x, x);
+        else
+            partial[part] = max ? run->kernels->max(n, x) : run->kernels->sum(n, x);
     }
 }
 
