@@ -88,7 +88,7 @@ typedef enum gb_head_kind {
 typedef struct gb_head_config {
     gb_head_kind kind;
     int horizon;      /* quantile: rows ahead; flow: actions in a chunk */
-    float *quantiles; /* quantile: rising levels, .5 among them */
+    float *quantiles; /* quantile: rising levels, .5 among them; none: .1 to .9 */
     unsigned quantile_count;
     int shortcuts; /* quantile: linear maps look_back -> horizon, one closed-form ridge fit a source
                     */
@@ -115,7 +115,8 @@ typedef struct gb_model_config {
     gb_head_config head;
 } gb_model_config;
 
-/* Loads a model config from a YAML or JSON file. Free with gb_model_config_free. */
+/* Loads a model config from a YAML or JSON file and fills in its defaults. Free with
+ * gb_model_config_free. */
 GB_API GB_MUST gb_status gb_model_config_load(const char *path, gb_model_config **out);
 GB_API void gb_model_config_free(gb_model_config *config);
 /* Values that fit no schema rule but each other: multiples, widths, missing streams. `path` and
@@ -199,7 +200,9 @@ GB_API GB_MUST gb_status gb_session_create(const gb_model *model,
 GB_API void gb_session_destroy(gb_session *session);
 
 /* Quantile head. past [count][look_back] (one row a series, NaN missing), out [count][horizon][Q]
- * in the same units; horizon <= the head's (longer: gb_session_forecast_rolling's business). */
+ * in the same units, Q = head.quantile_count. A horizon longer than the head's continues from the
+ * medians of what was forecast; its quantiles are then those of the last continuation alone, too
+ * narrow for the whole way. */
 GB_API GB_MUST gb_status gb_session_forecast(
     gb_session *session, const float *past, int64_t count, int64_t horizon, float *out);
 /* What gb_session_act reads, in order; NULL past the end. Lives as long as the model. */

@@ -259,13 +259,10 @@ gb_status gb_model_config_load(const char *path, gb_model_config **out)
     void *data = NULL;
     GB_TRY(gb_yaml_load(path, &config_schema, &data));
     gb_status status = gb_model_config_check(data, path, "");
-    if (status != GB_OK) {
-        gb_yaml_free(&config_schema, data);
-        return status;
-    }
-    gb_model_config_fill_defaults(data);
-    *out = data;
-    return GB_OK;
+    if (status == GB_OK)
+        status = gb_model_config_copy(data, out);
+    gb_yaml_free(&config_schema, data);
+    return status;
 }
 
 void gb_model_config_free(gb_model_config *config)

@@ -25,8 +25,8 @@ gb_status gb_config_fail(const gb_config_place *place, const char *key, const ch
 GB_MUST gb_status gb_config_check_range(
     const gb_config_place *place, const char *key, int64_t value, int64_t low, int64_t high);
 
-/* Puts defaults where values were left out. Owned memory may be added to the config, which then
- * still belongs to libcyaml: only scalars are set here, lists are defaulted where they are read. */
+/* Puts defaults where scalars were left out; lists belong to libcyaml and are filled in by a copy.
+ */
 void gb_model_config_fill_defaults(gb_model_config *config);
 /* A copy with defaults filled in; free with gb_model_config_free. */
 GB_MUST gb_status gb_model_config_copy(const gb_model_config *config, gb_model_config **out);

@@ -1,9 +1,10 @@
 /* A model's config as JSON. JSON is YAML, so the schema of config.c reads it back; values that are
- * 0 or absent are left out. */
+ * 0 or absent are left out, lists that stand for usual ones are written out. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "model/config.h"
+#include "model/head.h"
 
 /* The shortest decimal that gives the same float: .1, not .100000001. */
 static json_t *real(float value)
@@ -156,11 +157,15 @@ static int put_head(json_t *object, const gb_head_config *h)
         [GB_HEAD_QUANTILE] = "quantile", [GB_HEAD_FLOW] = "flow", [GB_HEAD_TOKEN] = "token"};
     int failed = put_text(object, "kind", kinds[h->kind]);
     failed |= put_int(object, "horizon", h->horizon);
-    failed |= put_floats(object, "quantiles", h->quantiles, h->quantile_count);
+    if (h->kind == GB_HEAD_QUANTILE) {
+        unsigned levels, horizons;
+        const float *level = gb_quantile_levels(h, &levels);
+        const int *horizon = gb_quantile_horizons(h, &horizons);
+        failed |= put_floats(object, "quantiles", level, levels);
+        failed |= put_ints(object, "evaluation_horizons", horizon, horizons);
+    }
     failed |= put_int(object, "shortcuts", h->shortcuts);
     failed |= put_float(object, "ridge", h->ridge);
-    failed |= put_ints(object, "evaluation_horizons", h->evaluation_horizons,
-                       h->evaluation_horizon_count);
     failed |= put_text(object, "action", h->action);
     failed |= put_int(object, "action_size", h->action_size);
     failed |= put_text(object, "relative_to", h->relative_to);

@@ -57,6 +57,10 @@ typedef struct gb_head_definition {
 GB_HEAD_LIST(GB_HEAD_DECLARE)
 #undef GB_HEAD_DECLARE
 
+/* Lists of a quantile head, the usual ones where the config has none. */
+const float *gb_quantile_levels(const gb_head_config *config, unsigned *out_count);
+const int *gb_quantile_horizons(const gb_head_config *config, unsigned *out_count);
+
 /* NULL: this build has no such head. */
 const gb_head_definition *gb_head_of(gb_head_kind kind);
 

@@ -7,7 +7,8 @@
 #include "model/feed.h"
 
 enum {
-    READ_ROWS = 32 /* bytes of a long text read at once; the rest one at a time */
+    READ_ROWS = 32, /* bytes of a long text read at once; the rest one at a time */
+    HORIZON_MAX = 1 << 24
 };
 
 /* One planned graph ready to run. */
@@ -25,6 +26,7 @@ struct gb_session {
     gb_session_options options;
     gb_window_part *parts; /* of an observation */
     int part_count;
+    float *past;                 /* [batch, look_back] of forecasts */
     program predict;             /* forecasts, actions */
     program read_many, read_one; /* bytes */
     gb_tensors *caches;          /* shared by both */
@@ -105,6 +107,14 @@ gb_status gb_session_create(const gb_model *model, gb_session_options options, g
     } else {
         GB_TRY_OR(fail, program_create(session, 0, &session->predict));
     }
+    if (model->config->head.kind == GB_HEAD_QUANTILE) {
+        size_t values = (size_t)options.batch * (size_t)model->config->codec.look_back;
+        session->past = gb_aligned_alloc(values * sizeof(float));
+        if (!session->past) {
+            status = GB_ERR_MEMORY;
+            goto fail;
+        }
+    }
     *out = session;
     return GB_OK;
 fail:
@@ -121,6 +131,7 @@ void gb_session_destroy(gb_session *session)
     program_destroy(&session->read_one);
     gb_tensors_destroy(session->caches);
     free(session->parts);
+    gb_aligned_free(session->past);
     free(session);
 }
 
@@ -134,12 +145,55 @@ static gb_status check_head(const gb_session *session, gb_head_kind wanted, cons
 
 /* ---- forecasts ------------------------------------------------------------------------------ */
 
-static gb_window_view view_of_past(const gb_session *session, gb_window_part *part)
+/* Row `row` of the batch: the past as it stands, which grows by medians on a long horizon. */
+static gb_window_view view_of_past(const gb_session *session, int64_t row, gb_window_part *part)
 {
+    int64_t look_back = session->model->config->codec.look_back;
+    *part = (gb_window_part){
+        .past = session->past + row * look_back, .look_back = look_back, .size = 1};
     gb_window_view view = {.parts = part, .part_count = 1, .scale = 1.0f};
     if (!session->options.scaled)
-        gb_scale_of(part->past, part->look_back, &view.center, &view.scale);
+        gb_scale_of(part->past, look_back, &view.center, &view.scale);
     return view;
+}
+
+/* Appends the medians of `rows` forecast rows to the past of a batch row. */
+static void roll(gb_session *session, int64_t row, const float *quantiles, int64_t rows)
+{
+    const gb_head_config *h = &session->model->config->head;
+    int64_t look_back = session->model->config->codec.look_back, count = h->quantile_count;
+    float *past = session->past + row * look_back;
+    int64_t kept = look_back > rows ? look_back - rows : 0;
+    int64_t median = 0;
+    while (median + 1 < count && h->quantiles[median] < .5f - 1e-6f)
+        median++;
+    memmove(past, past + look_back - kept, (size_t)kept * sizeof *past);
+    for (int64_t i = kept; i < look_back; i++)
+        past[i] = quantiles[(rows - look_back + i) * count + median];
+}
+
+/* One batch, from `done` rows ahead on; returns how many rows it added. */
+static int64_t
+forecast_batch(gb_session *session, int64_t rows, int64_t done, int64_t horizon, float *out)
+{
+    const gb_head_config *h = &session->model->config->head;
+    program *p = &session->predict;
+    int64_t step = horizon - done < h->horizon ? horizon - done : h->horizon;
+    int64_t quantiles = h->quantile_count;
+    gb_window_part part;
+    for (int64_t i = 0; i < rows; i++) {
+        gb_window_view view = view_of_past(session, i, &part);
+        session->codec->fill(session->model, &view, p->inputs, i);
+    }
+    gb_exec_run(p->exec);
+    for (int64_t i = 0; i < rows; i++) {
+        gb_window_view view = view_of_past(session, i, &part);
+        float *to = out + (i * horizon + done) * quantiles;
+        session->head->finish(session->model, &view, p->outputs, i, step, to);
+        if (done + step < horizon)
+            roll(session, i, to, step);
+    }
+    return step;
 }
 
 gb_status gb_session_forecast(
@@ -148,29 +202,16 @@ gb_status gb_session_forecast(
     const gb_model *model = session->model;
     GB_TRY(check_head(session, GB_HEAD_QUANTILE, "forecast"));
     int64_t look_back = model->config->codec.look_back, batch = session->options.batch;
-    if (count < 0 || horizon < 1 || horizon > model->config->head.horizon)
-        return gb_fail(
-            GB_ERR_ARGUMENT,
-            "forecast: %lld series, %lld rows ahead; this model sees up to %d rows ahead",
-            (long long)count, (long long)horizon, model->config->head.horizon);
-    program *p = &session->predict;
-    int64_t quantiles = p->outputs[0].shape.dim[2];
+    if (count < 0 || horizon < 1 || horizon > HORIZON_MAX)
+        return gb_fail(GB_ERR_ARGUMENT,
+                       "forecast: %lld series, %lld rows ahead; expected 0 or more and 1 to %d",
+                       (long long)count, (long long)horizon, HORIZON_MAX);
     for (int64_t first = 0; first < count; first += batch) {
         int64_t rows = count - first < batch ? count - first : batch;
-        for (int64_t i = 0; i < rows; i++) {
-            gb_window_part part = {
-                .past = past + (first + i) * look_back, .look_back = look_back, .size = 1};
-            gb_window_view view = view_of_past(session, &part);
-            session->codec->fill(model, &view, p->inputs, i);
-        }
-        gb_exec_run(p->exec);
-        for (int64_t i = 0; i < rows; i++) {
-            gb_window_part part = {
-                .past = past + (first + i) * look_back, .look_back = look_back, .size = 1};
-            gb_window_view view = view_of_past(session, &part);
-            session->head->finish(model, &view, p->outputs, i, horizon,
-                                  out + (first + i) * horizon * quantiles);
-        }
+        memcpy(session->past, past + first * look_back, (size_t)(rows * look_back) * sizeof *past);
+        for (int64_t done = 0; done < horizon;)
+            done += forecast_batch(session, rows, done, horizon,
+                                   out + first * horizon * model->config->head.quantile_count);
     }
     return GB_OK;
 }

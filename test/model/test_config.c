@@ -48,12 +48,15 @@ static const char series[] = "name: ett\n"
                              "    quantiles: [.1, .5, .9]\n"
                              "    shortcuts: 3\n";
 
+#define GOOD_LOAD(text)                                                                            \
+    if (load(text, &c) != GB_OK)                                                                   \
+    fail_msg("%s", gb_error_message())
+
 static void good_config_and_its_defaults(void **state)
 {
     (void)state;
     gb_model_config *c = NULL;
-    if (load(series, &c) != GB_OK)
-        fail_msg("%s", gb_error_message());
+    GOOD_LOAD(series);
     assert_int_equal(c->codec.kind, GB_CODEC_SERIES);
     assert_int_equal(c->backbone.block_count, 2);
     assert_int_equal(c->backbone.blocks[1], GB_BLOCK_ATTENTION);
@@ -63,6 +66,13 @@ static void good_config_and_its_defaults(void **state)
     assert_true(c->backbone.rope_theta == 1e6f);
     assert_true(c->head.quantiles[2] == .9f);
     assert_true(c->head.ridge == .1f);
+    assert_int_equal(c->head.evaluation_horizon_count, 4);
+    gb_model_config_free(c);
+    GOOD_LOAD(
+        "codec: {kind: series, look_back: 16}\nbackbone: {}\nhead: {kind: quantile, horizon: 4}");
+    assert_int_equal(c->head.quantile_count, 9);
+    assert_true(c->head.quantiles[4] == .5f);
+    assert_int_equal(c->backbone.block_count, 0);
     gb_model_config_free(c);
 }
 

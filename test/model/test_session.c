@@ -92,10 +92,37 @@ static void forecasts_are_the_graphs(void **state)
     GOOD(gb_session_forecast(a, past, COUNT, 4, many)); /* fewer rows ahead: the first ones */
     for (int s = 0; s < COUNT; s++)
         assert_memory_equal(many + s * 36, one + s * TOY_HORIZON * 9, 36 * sizeof(float));
-    assert_int_equal(gb_session_forecast(a, past, 1, TOY_HORIZON + 1, many), GB_ERR_ARGUMENT);
+    assert_int_equal(gb_session_forecast(a, past, 1, 0, many), GB_ERR_ARGUMENT);
     gb_session_destroy(a);
     gb_session_destroy(b);
     toy_program_destroy(&p);
+    gb_model_destroy(model);
+}
+
+/* Beyond the head's horizon the medians become the past, whatever the batch. */
+static void long_horizons_roll(void **state)
+{
+    (void)state;
+    enum {
+        LONG = 4 * TOY_HORIZON + 3
+    };
+    gb_model_config c = toy_config(GB_CODEC_SERIES, GB_HEAD_QUANTILE);
+    gb_model *model = stirred(&c);
+    gb_session *session = NULL;
+    GOOD(gb_session_create(model, gb_session_defaults(), &session));
+    float past[2 * TOY_LOOK_BACK], out[2 * LONG * 9], once[TOY_HORIZON * 9];
+    for (int i = 0; i < 2 * TOY_LOOK_BACK; i++)
+        past[i] = toy_wave(0, 1, i);
+    GOOD(gb_session_forecast(session, past, 2, LONG, out));
+    float *own = past + TOY_LOOK_BACK, *second = out + LONG * 9;
+    for (int done = 0; done + TOY_HORIZON <= LONG; done += TOY_HORIZON) {
+        GOOD(gb_session_forecast(session, own, 1, TOY_HORIZON, once));
+        assert_memory_equal(once, second + done * 9, sizeof once);
+        memmove(own, own + TOY_HORIZON, (TOY_LOOK_BACK - TOY_HORIZON) * sizeof *own);
+        for (int i = 0; i < TOY_HORIZON; i++)
+            own[TOY_LOOK_BACK - TOY_HORIZON + i] = once[i * 9 + 4];
+    }
+    gb_session_destroy(session);
     gb_model_destroy(model);
 }
 
@@ -223,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forecasts_are_the_graphs),
+        cmocka_unit_test(long_horizons_roll),
         cmocka_unit_test(forecasts_follow_the_unit),
         cmocka_unit_test(bytes_read_by_cache_as_in_one_go),
         cmocka_unit_test(steps_allocate_nothing),

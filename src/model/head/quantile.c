@@ -32,6 +32,22 @@ static const char *const outputs[] = {"quantiles", NULL};
 static const float usual_levels[] = {.1f, .2f, .3f, .4f, .5f, .6f, .7f, .8f, .9f};
 static const int usual_horizons[] = {96, 192, 336, 720};
 
+const float *gb_quantile_levels(const gb_head_config *config, unsigned *out_count)
+{
+    bool given = config->quantile_count > 0;
+    *out_count =
+        given ? config->quantile_count : (unsigned)(sizeof usual_levels / sizeof *usual_levels);
+    return given ? config->quantiles : usual_levels;
+}
+
+const int *gb_quantile_horizons(const gb_head_config *config, unsigned *out_count)
+{
+    bool given = config->evaluation_horizon_count > 0;
+    *out_count = given ? config->evaluation_horizon_count
+                       : (unsigned)(sizeof usual_horizons / sizeof *usual_horizons);
+    return given ? config->evaluation_horizons : usual_horizons;
+}
+
 typedef struct levels {
     int count, median;
     float rising[QUANTILES_MAX], outward[QUANTILES_MAX];
@@ -39,12 +55,9 @@ typedef struct levels {
 
 static levels levels_of(const gb_head_config *h)
 {
-    levels l = {.count = (int)(sizeof usual_levels / sizeof *usual_levels)};
-    const float *from = usual_levels;
-    if (h->quantile_count > 0) {
-        l.count = (int)h->quantile_count;
-        from = h->quantiles;
-    }
+    unsigned count;
+    const float *from = gb_quantile_levels(h, &count);
+    levels l = {.count = (int)count};
     for (int i = 0; i < l.count && i < QUANTILES_MAX; i++) {
         l.rising[i] = from[i];
         if (fabsf(from[i] - .5f) < 1e-6f)
@@ -182,17 +195,13 @@ static void fill_constants(const gb_model *model, const gb_tensor *tensors)
 {
     const gb_head_config *h = &model->config->head;
     float *weight = tensors[1].data;
-    int count = (int)h->evaluation_horizon_count;
-    const int *horizons = h->evaluation_horizons;
-    if (count == 0) {
-        count = (int)(sizeof usual_horizons / sizeof *usual_horizons);
-        horizons = usual_horizons;
-    }
+    unsigned count;
+    const int *horizons = gb_quantile_horizons(h, &count);
     double sum = 0.0;
     for (int pass = 0; pass < 2; pass++)
         for (int row = 1; row <= h->horizon; row++) {
             double w = 0.0;
-            for (int i = 0; i < count; i++) {
+            for (unsigned i = 0; i < count; i++) {
                 int cut = horizons[i] < h->horizon ? horizons[i] : h->horizon;
                 w += cut >= row ? 1.0 / cut : 0.0;
             }
