@@ -1,5 +1,5 @@
-/* Integer matrix multiplication: C[m,n] = A[m,k] B[k,n], s8 by s8 into s32, exact modulo 2^32: the
- * same on every instruction set and for any number of threads. B is packed once (weights).
+/* Integer matrix multiplication: C[m,n] = A[m,k] B[k,n], s8 by s8 into s32, exact for k < 131072:
+ * the same on every instruction set and for any number of threads. B is packed once (weights).
  *
  * Thread-safety: calls may run at once if they share no scratch, output or pool. */
 #ifndef GENBA_TENSOR_KERNEL_GEMM_I8_H

@@ -13,7 +13,9 @@ enum {
     PARTS_WANTED_MAX = 32,
     SLICED_PARTS = 8, /* fewer tiles than this and a long K: cut K as well */
     SLICE_DEPTH_MIN = 512,
-    PART_B_BYTES = 128 * 1024
+    PART_B_BYTES = 128 * 1024,
+    CROWDED_BYTES = 2048,
+    CROWDED_COLUMNS = 512
 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -101,9 +103,11 @@ static gb_gemm_a_form
 choose_a_form(const gb_gemm_kernel *kernel, const gb_gemm *g, int64_t batch, const gb_gemm_plan *p)
 {
     bool direct = g->a_type == GB_F32 && !g->bf16_compute;
-    if (kernel->a_rows > 0)
-        direct = g->a_type == GB_BF16 && !g->transpose_a && g->k % 32 == 0;
-    else if (p->b_form == GB_GEMM_B_DOT)
+    if (kernel->a_rows > 0) {
+        /* Rows 2 KiB apart share few sets of the first-level cache; long N pays for moving them. */
+        bool crowded = g->lda * 2 % CROWDED_BYTES == 0 && g->n >= CROWDED_COLUMNS;
+        direct = g->a_type == GB_BF16 && !g->transpose_a && g->k % 32 == 0 && !crowded;
+    } else if (p->b_form == GB_GEMM_B_DOT)
         direct = direct && !g->transpose_a;
     else
         direct = direct && (!g->transpose_a || p->nb <= DIRECT_COLUMNS_MAX);
