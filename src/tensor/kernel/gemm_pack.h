@@ -101,35 +101,33 @@ load_b(const gb_gemm_pack *p, int64_t k, int64_t j, gb_vf v[GB_LANES], const sou
         v[i] = k + i < p->k ? load_source(p, (k + i) * p->inner + j, count, form) : gb_all(0.0f);
 }
 
-static inline void pack_b_f32(const gb_gemm_pack *p, float *to)
+/* Steps of k go round outside of the panels, so that rows of B are read along. */
+static inline void pack_b_f32(const gb_gemm_pack *p, float *packed)
 {
-    for (int64_t j = 0; j < p->count; j += GB_NR)
-        for (int64_t k = 0; k < p->k; k += GB_LANES) {
+    const int64_t columns = (p->count + GB_NR - 1) / GB_NR * GB_NR;
+    for (int64_t k = 0; k < p->k; k += GB_LANES)
+        for (int64_t j = 0; j < columns; j += GB_LANES) {
+            gb_vf v[GB_LANES];
             int64_t steps = p->k - k < GB_LANES ? p->k - k : GB_LANES;
-            for (int64_t h = 0; h < 2; h++) {
-                gb_vf v[GB_LANES];
-                load_b(p, k, j + h * GB_LANES, v, SOURCE_F32);
-                for (int64_t i = 0; i < steps; i++)
-                    gb_store(to + i * GB_NR + h * GB_LANES, v[i]);
-            }
-            to += steps * GB_NR;
+            float *to = packed + j / GB_NR * GB_NR * p->k + k * GB_NR + j % GB_NR;
+            load_b(p, k, j, v, SOURCE_F32);
+            for (int64_t i = 0; i < steps; i++)
+                gb_store(to + i * GB_NR, v[i]);
         }
 }
 
 GB_INLINE void
-pack_b_pairs(const gb_gemm_pack *p, uint16_t *to, int64_t padded, const source_form form)
+pack_b_pairs(const gb_gemm_pack *p, uint16_t *packed, int64_t padded, const source_form form)
 {
-    for (int64_t j = 0; j < p->count; j += GB_NR)
-        for (int64_t k = 0; k < padded; k += GB_LANES) {
+    const int64_t columns = (p->count + GB_NR - 1) / GB_NR * GB_NR;
+    for (int64_t k = 0; k < padded; k += GB_LANES)
+        for (int64_t j = 0; j < columns; j += GB_LANES) {
+            gb_vf v[GB_LANES];
             int64_t steps = padded - k < GB_LANES ? padded - k : GB_LANES;
-            for (int64_t h = 0; h < 2; h++) {
-                gb_vf v[GB_LANES];
-                load_b(p, k, j + h * GB_LANES, v, form);
-                for (int64_t i = 0; i < steps; i += 2)
-                    *(gb_vu_at *)(to + i * GB_NR + h * 2 * GB_LANES) =
-                        ((gb_vu)v[i] >> 16) | (gb_vu)v[i + 1];
-            }
-            to += steps * GB_NR;
+            uint16_t *to = packed + j / GB_NR * GB_NR * padded + k * GB_NR + j % GB_NR * 2;
+            load_b(p, k, j, v, form);
+            for (int64_t i = 0; i < steps; i += 2)
+                *(gb_vu_at *)(to + i * GB_NR) = ((gb_vu)v[i] >> 16) | (gb_vu)v[i + 1];
         }
 }
 

@@ -5,9 +5,13 @@
 enum {
     DIRECT_ROWS_MAX = 16, /* beyond this, packing B is cheaper than reading it as it lies */
     DOT_ROWS_MAX = 4,
+    LOCAL_ROWS_MAX = 512,
     DIRECT_COLUMNS_MAX = 64,
     WIDE_ROWS_MAX = 3, /* so few rows take several panels at once */
     WIDE_PANELS = 4,
+    TILE_PANELS = 2, /* smaller blocks than these reuse too little */
+    TILE_GROUPS = 2,
+    DIRECT_PANELS = 16, /* an unpacked B is read in long pieces of rows */
     DIRECT_DEPTH = 64,  /* rows of an unpacked B that stay in the first-level TLB */
     SMALL_DEPTH = 1024, /* of a block with too few rows to reuse B from cache */
     PARTS_WANTED_MAX = 32,
@@ -50,14 +54,19 @@ parts_wanted(const gb_gemm_kernel *kernel, const gb_gemm *g, int64_t batch, cons
 static void
 choose_blocks(const gb_gemm_kernel *kernel, const gb_gemm *g, int64_t batch, gb_gemm_plan *p)
 {
-    int64_t mb = least(gb_round_up(g->m, kernel->mr), kernel->mc);
+    /* A part that packs its own B had better use it for many rows. */
+    int64_t rows_most = p->b_form == GB_GEMM_B_LOCAL ? LOCAL_ROWS_MAX : kernel->mc;
+    int64_t mb = least(gb_round_up(g->m, kernel->mr), gb_round_up(rows_most, kernel->mr));
     int64_t nb = least(gb_round_up(g->n, kernel->nr), kernel->nc);
-    const int64_t nb_least = g->m <= WIDE_ROWS_MAX ? WIDE_PANELS * kernel->nr : kernel->nr;
+    int64_t panels = g->m <= WIDE_ROWS_MAX ? WIDE_PANELS : TILE_PANELS;
+    if (p->b_form == GB_GEMM_B_DIRECT)
+        panels = DIRECT_PANELS;
+    const int64_t nb_least = panels * kernel->nr, mb_least = TILE_GROUPS * kernel->mr;
     const double wanted = parts_wanted(kernel, g, batch, p);
     while ((double)(gb_divide_up(g->m, mb) * gb_divide_up(g->n, nb) * batch) < wanted) {
-        if (nb > nb_least && (nb > mb || mb <= kernel->mr))
+        if (nb / 2 >= nb_least && (nb > mb || mb / 2 < mb_least))
             nb = gb_round_up(nb / 2, kernel->nr);
-        else if (mb > kernel->mr)
+        else if (mb / 2 >= mb_least)
             mb = gb_round_up(mb / 2, kernel->mr);
         else
             break;
