@@ -12,8 +12,8 @@
 enum {
     EXIT_DONE = 0,
     EXIT_USAGE = 2,   /* the command line is wrong */
-    EXIT_INPUT = 3,   /* a file, recipe, model or value is wrong */
-    EXIT_MACHINE = 4, /* memory, disk, or a feature this build or machine lacks */
+    EXIT_INPUT = 3,   /* what a file, recipe, model or option says is wrong */
+    EXIT_MACHINE = 4, /* a file cannot be read or written, memory, or a feature that is missing */
     EXIT_STOPPED = 130
 };
 

@@ -20,8 +20,10 @@ static void print_help(FILE *to)
     fputs("usage: genba COMMAND [options]      genba COMMAND --help\n\n", to);
     for (int i = 0; i < COMMANDS; i++)
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\nexit codes: 0 done, 2 the command line is wrong, 3 a file, recipe or value is wrong,\n"
-          "4 memory, disk or a missing feature, 130 stopped (what was done is saved)\n"
+    fputs("\nexit codes: 0 done, 2 the command line is wrong, 3 what a file, recipe or option says "
+          "is wrong,\n"
+          "4 a file cannot be read or written, memory is short or a feature is missing,\n"
+          "130 stopped (what was done is saved)\n"
           "example: genba demo\n",
           to);
 }

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# The program as people use it, and misuse it: what it prints, and how it exits.
+set -u
+genba=$1/genba source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$source" || exit 1
+failures=0
+
+# expect CODE "words that must appear" command...
+expect() {
+    local code=$1 words=$2
+    shift 2
+    "$@" >"$work/out" 2>&1
+    local got=$?
+    if [ $got -ne "$code" ] || ! grep -qF -- "$words" "$work/out"; then
+        echo "FAILED: $* gave $got (expected $code) without \"$words\":"
+        head -c 2000 "$work/out"
+        failures=$((failures + 1))
+    fi
+}
+
+# ---- the command line
+expect 2 "usage" "$genba"
+expect 0 "usage" "$genba" help
+expect 2 'did you mean "train"' "$genba" trian
+expect 2 'did you mean "steps"' "$genba" train examples/ett.yaml --step 3
+expect 2 "whole number" "$genba" train examples/ett.yaml --steps many
+expect 2 "needs a value" "$genba" train examples/ett.yaml --steps
+expect 2 "one word too many" "$genba" train a.yaml b.yaml
+for command in demo train eval forecast run inspect doctor; do
+    expect 0 "example: " "$genba" $command --help
+done
+expect 0 "AVX2" "$genba" doctor
+expect 0 '"cpu"' "$genba" doctor --json
+
+# ---- recipes
+sed 's/batch:/bacth:/' examples/ett.yaml >"$work/key.yaml"
+expect 3 'batch' "$genba" train "$work/key.yaml" --out "$work/no"
+expect 3 'key.yaml:' "$genba" train "$work/key.yaml" --out "$work/no"
+sed 's/steps: 200/steps: soon/' examples/ett.yaml >"$work/type.yaml"
+expect 3 'type.yaml:' "$genba" train "$work/type.yaml" --out "$work/no"
+sed 's/patch: 32/patch: 33/' examples/ett.yaml >"$work/value.yaml"
+expect 3 'patch' "$genba" train "$work/value.yaml" --out "$work/no"
+expect 4 'nowhere.yaml' "$genba" train nowhere.yaml --out "$work/no"
+[ ! -e "$work/no/model" ] || { echo "FAILED: a wrong recipe left a model"; failures=$((failures + 1)); }
+
+# ---- a model, a forecast of a file it has never seen
+expect 0 "trained 4 steps" "$genba" train examples/ett.yaml --steps 4 --out "$work/run"
+expect 0 "was finished before" "$genba" train examples/ett.yaml --steps 4 --out "$work/run"
+expect 0 "checksum holds" "$genba" inspect "$work/run/model"
+nab=data/nab/machine_temperature_system_failure.csv
+[ -f $nab ] || nab=$(find data/nab -name 'machine_temperature*.csv' | head -1)
+expect 0 "time,series,q0.1" "$genba" forecast "$work/run/model" "$nab" --horizon 96
+"$genba" forecast "$work/run/model" "$nab" --horizon 96 2>/dev/null >"$work/forecast.csv"
+[ "$(wc -l <"$work/forecast.csv")" -eq 97 ] || { echo "FAILED: not 96 rows and a header"; failures=$((failures + 1)); }
+if grep -qi nan "$work/forecast.csv"; then echo "FAILED: NaN in a forecast"; failures=$((failures + 1)); fi
+expect 0 '"quantiles"' "$genba" forecast "$work/run/model" data/ett/ETTh1.csv --columns OT --json
+expect 3 "to forecast" "$genba" forecast "$work/run/model" data/ett/ETTh1.csv --columns oil
+expect 4 "nowhere.csv" "$genba" forecast "$work/run/model" nowhere.csv
+
+# ---- tables that are wrong
+printf 'date,a\n' >"$work/header_only.csv"
+: >"$work/empty.csv"
+expect 3 "empty" "$genba" inspect "$work/empty.csv"
+expect 3 "header_only.csv" "$genba" forecast "$work/run/model" "$work/header_only.csv"
+head -c 20000000 /dev/zero | tr '\0' '7' >"$work/one_line.csv"
+expect 3 "row 1" "$genba" inspect "$work/one_line.csv"
+{
+    echo 'date,a,b'
+    for day in 01 02 03 04 05 06 07 08 09; do echo "2020-01-$day,1,2"; done
+    echo '2020-01-10,1'
+    echo '2020-01-11,x,3'
+} >"$work/ragged.csv"
+expect 0 "1 rejected" "$genba" inspect "$work/ragged.csv"
+expect 0 "row 11" "$genba" inspect "$work/ragged.csv"
+expect 0 'row 12, column a: "x"' "$genba" inspect "$work/ragged.csv"
+
+# ---- a model that was cut or edited
+cp -r "$work/run/model" "$work/cut"
+truncate -s -100 "$work/cut/weights.safetensors"
+expect 3 "weights.safetensors" "$genba" inspect "$work/cut"
+cp -r "$work/run/model" "$work/edited"
+printf '\001' | dd of="$work/edited/weights.safetensors" bs=1 seek=200000 conv=notrunc 2>/dev/null
+expect 3 "weights.safetensors" "$genba" forecast "$work/edited" "$nab"
+expect 3 "flow" "$genba" run "$work/run/model" --episodes 1
+
+# ---- stopped and continued: the same bits
+timeout -s INT 3 "$genba" train examples/pusht.yaml --steps 120 --threads 1 --out "$work/stopped" >/dev/null 2>&1
+expect 0 "trained 120 steps" "$genba" train examples/pusht.yaml --steps 120 --threads 2 --out "$work/stopped"
+expect 0 "trained 120 steps" "$genba" train examples/pusht.yaml --steps 120 --threads 2 --out "$work/whole"
+cmp "$work/stopped/model/weights.safetensors" "$work/whole/model/weights.safetensors" ||
+    { echo "FAILED: a stopped and continued run gives other bits"; failures=$((failures + 1)); }
+expect 0 "decisions" "$genba" run "$work/whole/model" --plant pusht --episodes 1
+expect 3 "plant" "$genba" run "$work/whole/model" --plant moon --episodes 1
+
+[ $failures -eq 0 ] && echo "all as expected"
+exit $failures
