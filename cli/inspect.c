@@ -97,9 +97,11 @@ static void print_ingest_report(const gb_ingest_report *r)
            (long long)r->time_repeated, (long long)r->time_backwards);
     printf("cells: %lld missing, %lld not numbers\n", (long long)r->cells_missing,
            (long long)r->cells_bad);
-    for (int i = 0; i < r->example_count; i++)
-        printf("  row %lld, column %s: \"%s\" instead of %s\n", (long long)r->examples[i].row,
-               r->examples[i].name, r->examples[i].text, r->examples[i].expected);
+    for (int i = 0; i < r->example_count; i++) {
+        const gb_ingest_example *e = &r->examples[i];
+        printf("  row %lld%s%s: \"%s\" instead of %s\n", (long long)e->row,
+               e->column ? ", column " : "", e->name, e->text, e->expected);
+    }
     for (int i = 0; i < r->left_out_count && i < GB_INGEST_LEFT_OUT; i++)
         printf("  left out: %s (%s)\n", r->left_out[i].name, r->left_out[i].reason);
 }
