@@ -30,5 +30,6 @@ double bench_median(double *values, size_t count);
 int bench_gemm(const bench_options *options);
 int bench_attention(const bench_options *options);
 int bench_control(const bench_options *options);
+int bench_train(const bench_options *options);
 
 #endif

@@ -13,6 +13,7 @@ static const struct {
     {"attention", "attention alone, forward and backward, in the shapes of models",
      bench_attention},
     {"control", "one action chunk at batch 1 on one core: latency and allocations", bench_control},
+    {"train", "a 10.8 M-parameter language model against PyTorch", bench_train},
 };
 enum {
     BENCHES = sizeof benches / sizeof *benches

@@ -18,11 +18,11 @@ gb_train_options gb_train_options_defaults(void)
 
 void gb_run_show(gb_run_state *run, gb_train_phase phase, const char *message)
 {
-    run->progress.phase = phase;
-    run->progress.message = message ? message : "";
+    gb_train_progress shown = run->progress;
+    shown.phase = phase;
+    shown.message = message ? message : "";
     if (run->options.callback)
-        run->options.callback(run->options.context, &run->progress);
-    run->progress.message = ""; /* it is the caller's */
+        run->options.callback(run->options.context, &shown);
 }
 
 /* ---- recipe and papers ------------------------------------------------------------------------
