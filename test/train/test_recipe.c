@@ -202,6 +202,51 @@ static void paths_are_found(void **state)
     gb_arena_destroy(arena);
 }
 
+/* What people start from must load, and name data that is there. */
+static void the_examples_load(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ett", "ett_joint", "pusht", "pusht_90", "language"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[512];
+        gb_recipe *r;
+        snprintf(path, sizeof path, "%s/examples/%s.yaml", GENBA_SOURCE_DIR, names[i]);
+        gb_status status = gb_recipe_load(path, &r);
+        if (status != GB_OK)
+            print_message("%s\n", gb_error_message());
+        assert_int_equal(status, GB_OK);
+        assert_string_equal(r->name, names[i]);
+        gb_recipe_free(r);
+    }
+}
+
+/* The repository's own data, split as the recipes say. */
+static void the_examples_find_their_data(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int64_t train, held_out; /* windows of the first source; held_out 0: none */
+    } examples[] = {{"ett", 8640 - 512 - 720 + 1, 2880 - 720 + 1}, {"pusht", 25650, 0}};
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        char path[512];
+        gb_recipe *r;
+        gb_train_data *data;
+        gb_model *model;
+        snprintf(path, sizeof path, "%s/examples/%s.yaml", GENBA_SOURCE_DIR, examples[i].name);
+        assert_int_equal(gb_recipe_load(path, &r), GB_OK);
+        assert_int_equal(gb_train_data_open(r, &data), GB_OK);
+        assert_int_equal(gb_model_create(r->model, 1, &model), GB_OK);
+        assert_int_equal(gb_train_data_index(data, model), GB_OK);
+        assert_int_equal(gb_window_count(gb_train_data_windows(data, 0)), examples[i].train);
+        const gb_window_index *held_out = gb_train_data_held_out(data, 0);
+        assert_int_equal(held_out ? gb_window_count(held_out) : 0, examples[i].held_out);
+        gb_train_data_destroy(data);
+        gb_model_destroy(model);
+        gb_recipe_free(r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +254,8 @@ int main(void)
         cmocka_unit_test(mistakes_are_named_with_their_line),
         cmocka_unit_test(a_cut_recipe_is_a_status),
         cmocka_unit_test(paths_are_found),
+        cmocka_unit_test(the_examples_load),
+        cmocka_unit_test(the_examples_find_their_data),
     };
     return cmocka_run_group_tests(tests, make_folder, NULL);
 }
