@@ -28,6 +28,7 @@ void bench_print(const bench_options *options, const bench_row *row);
 double bench_median(double *values, size_t count);
 
 int bench_gemm(const bench_options *options);
+int bench_language(const bench_options *options);
 int bench_attention(const bench_options *options);
 int bench_control(const bench_options *options);
 int bench_train(const bench_options *options);

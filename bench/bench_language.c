@@ -42,6 +42,8 @@ static gb_status open_all(language *l)
     config->schedule.warmup_steps = l->steps / 10;
     config->validation_examples = HELD_OUT;
     config->ema = 0.0;
+    /* PyTorch emulates bf16, very slowly, where the CPU does not compute in it. */
+    config->precision = gb_cpu_get()->avx512_bf16 ? GB_BF16 : GB_F32;
     GB_TRY(gb_train_data_open(l->recipe, &l->data));
     GB_TRY(gb_model_create(l->recipe->model, 1, &l->model));
     GB_TRY(gb_train_data_index(l->data, l->model));

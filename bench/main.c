@@ -14,6 +14,7 @@ static const struct {
      bench_attention},
     {"control", "one action chunk at batch 1 on one core: latency and allocations", bench_control},
     {"train", "a 10.8 M-parameter language model against PyTorch", bench_train},
+    {"language", "a byte-level model and its twin in PyTorch on the same batches", bench_language},
 };
 enum {
     BENCHES = sizeof benches / sizeof *benches
