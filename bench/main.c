@@ -55,7 +55,7 @@ double bench_median(double *values, size_t count)
 
 static int usage(FILE *out)
 {
-    fprintf(out, "usage: genba-bench NAME [--json] [--quick]\n");
+    fprintf(out, "usage: genba-bench NAME|all [--json] [--quick]\n");
     for (int i = 0; i < BENCHES; i++)
         fprintf(out, "  %-10s %s\n", benches[i].name, benches[i].what);
     return out == stdout ? 0 : 2;
@@ -72,6 +72,8 @@ int main(int argc, char **argv)
             options.quick = true;
         else if (strcmp(argv[i], "--help") == 0)
             return usage(stdout);
+        else if (strcmp(argv[i], "all") == 0)
+            chosen = BENCHES;
         else
             for (int b = 0; b < BENCHES; b++)
                 if (strcmp(argv[i], benches[b].name) == 0)
@@ -79,5 +81,10 @@ int main(int argc, char **argv)
     }
     if (chosen < 0)
         return usage(stderr);
-    return benches[chosen].run(&options);
+    if (chosen < BENCHES)
+        return benches[chosen].run(&options);
+    int code = 0;
+    for (int b = 0; b < BENCHES; b++)
+        code |= benches[b].run(&options);
+    return code;
 }
