@@ -7,6 +7,11 @@
 #include <sys/utsname.h>
 
 #define FACTS_MAX 12
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
 
 typedef struct fact_list {
     gb_arena *arena;
@@ -64,7 +69,7 @@ gb_report_machine_facts(gb_arena *arena, int threads, const gb_report_fact **out
     if (getrusage(RUSAGE_SELF, &usage) == 0)
         add(&list, "peak memory",
             gb_arena_format(arena, "%.0f MiB", (double)usage.ru_maxrss / 1024.0));
-    add(&list, "compiler", gb_arena_format(arena, "%s", __VERSION__));
+    add(&list, "compiler", gb_arena_text(arena, COMPILER));
     add(&list, "genba", gb_arena_text(arena, gb_version()));
     if (list.failed)
         return gb_fail(GB_ERR_MEMORY, "report: no memory for the machine's facts");

@@ -35,7 +35,7 @@ static void fill_lines(const gb_forecast_example *e, forecast_lines *l)
 {
     double hours = e->step_s / 3600.0;
     int q = e->quantile_count, last = q - 1;
-    int median = level_index(e, 0.5), low = level_index(e, 0.25), high = level_index(e, 0.75);
+    int median = level_index(e, 0.5), low = level_index(e, 0.25), high = last - low;
     for (int64_t i = 0; i < e->past_count; i++) {
         l->past_x[i] = (double)(i - e->past_count + 1) * hours;
         l->past[i] = (double)e->past[i];
@@ -63,7 +63,7 @@ gb_status gb_report_forecast_plot(FILE *to, const gb_forecast_example *e, int wi
                         f + 3 * n, f + 4 * n,      f + 5 * n, f + 6 * n};
     fill_lines(e, &l);
     char outer[64], inner[64], y_label[160];
-    int q = e->quantile_count, a = level_index(e, 0.25), b = level_index(e, 0.75);
+    int q = e->quantile_count, a = level_index(e, 0.25), b = q - 1 - a;
     snprintf(outer, sizeof outer, "%.0f %% band",
              100.0 * (double)(e->levels[q - 1] - e->levels[0]));
     snprintf(inner, sizeof inner, "%.0f %% band", 100.0 * (double)(e->levels[b] - e->levels[a]));

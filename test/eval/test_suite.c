@@ -184,7 +184,7 @@ static void tables_print_and_parse(void **state)
     options.only = "ETTh1";
     options.baselines = "repeat";
     options.window_step = 400;
-    options.command = "genba eval --suite ett";
+    options.command = "genba eval ett";
     gb_suite_result *result = run("ett", options);
     gb_arena *arena = NULL;
     char *text = NULL, *json = NULL;
@@ -193,7 +193,7 @@ static void tables_print_and_parse(void **state)
     assert_non_null(strstr(text, "Repeat the last value"));
     assert_non_null(strstr(text, "published"));
     assert_int_equal(gb_suite_result_json(result, arena, &json), GB_OK);
-    assert_non_null(strstr(json, "\"command\":\"genba eval --suite ett\""));
+    assert_non_null(strstr(json, "\"command\":\"genba eval ett\""));
     assert_non_null(strstr(json, "\"low\":null"));
     gb_arena_destroy(arena);
     gb_suite_result_destroy(result);
