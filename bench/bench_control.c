@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bench.h"
 #include "genba/model.h"
@@ -106,6 +107,8 @@ static void fill_zeros(gb_model *model)
 
 typedef struct latencies {
     double p50_ms, p99_ms, p999_ms, max_ms;
+    double
+        cpu_ratio; /* p99.9 / p50 of the thread's CPU time: what other programs do is not in it */
     long allocations;
 } latencies;
 
@@ -125,13 +128,20 @@ static void observe(int number, float block[4], float angle[2], float agent[4])
     }
 }
 
+static double cpu_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
 static gb_status measure(const gb_model *model, gb_dtype compute, int calls, latencies *out)
 {
     gb_session_options options = gb_session_defaults();
     gb_session *session = NULL;
     options.compute = compute;
     GB_TRY(gb_session_create(model, options, &session));
-    double *ms = calloc((size_t)calls, sizeof *ms);
+    double *ms = calloc(2 * (size_t)calls, sizeof *ms), *cpu = ms + calls;
     gb_status status = ms ? GB_OK : gb_fail(GB_ERR_MEMORY, "no memory for %d times", calls);
     float block[4], angle[2], agent[4], chunk[32];
     const float *streams[3] = {block, angle, agent};
@@ -140,14 +150,19 @@ static gb_status measure(const gb_model *model, gb_dtype compute, int calls, lat
         observe((i + WARM_UP) % OBSERVATIONS, block, angle, agent);
         if (i == 0)
             before = atomic_load(&allocations);
+        double start_cpu_ms = cpu_ms();
         int64_t start_ns = gb_clock_monotonic_ns();
         status = gb_session_act(session, streams, 1, (uint64_t)(i + WARM_UP), chunk);
-        if (i >= 0)
+        if (i >= 0) {
             ms[i] = (double)(gb_clock_monotonic_ns() - start_ns) * 1e-6;
+            cpu[i] = cpu_ms() - start_cpu_ms;
+        }
     }
     out->allocations = atomic_load(&allocations) - before;
     if (status == GB_OK) {
         qsort(ms, (size_t)calls, sizeof *ms, ascending);
+        qsort(cpu, (size_t)calls, sizeof *cpu, ascending);
+        out->cpu_ratio = cpu[calls * 999LL / 1000] / cpu[calls / 2];
         out->p50_ms = ms[calls / 2];
         out->p99_ms = ms[calls * 99LL / 100];
         out->p999_ms = ms[calls * 999LL / 1000];
@@ -225,6 +240,7 @@ int bench_control(const bench_options *options)
     print(options, "pusht chunk f32 p99", f32.p99_ms, "ms", peered ? &peer[1] : NULL);
     print(options, "pusht chunk f32 p99.9", f32.p999_ms, "ms", peered ? &peer[2] : NULL);
     print(options, "pusht chunk f32 p99.9/p50", f32.p999_ms / f32.p50_ms, "x", NULL);
+    print(options, "pusht chunk f32 p99.9/p50 of CPU time", f32.cpu_ratio, "x", NULL);
     print(options, "pusht chunk f32 worst", f32.max_ms, "ms", NULL);
     print(options, "pusht chunk f32 allocations", (double)f32.allocations, "calls", NULL);
     print(options, "pusht chunk bf16 p50", bf16.p50_ms, "ms", peered ? &peer[0] : NULL);
