@@ -13,7 +13,7 @@ setup:
 
 build: setup
 	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
-	@cmake --build --preset release -j $(JOBS)
+	@echo "building ..." && cmake --build --preset release -j $(JOBS) -- --quiet
 
 demo: build
 	@build/release/genba demo
