@@ -64,7 +64,7 @@ static void make_runs(gb_exec *exec)
     const gb_plan *plan = exec->plan;
     for (int32_t i = 0; i < plan->count; i++) {
         const gb_node *node = &plan->nodes[i];
-        if (!plan->live[i] || !gb_op_table[node->op]->run)
+        if (!gb_node_runs(plan, i))
             continue;
         gb_run *run = &exec->runs[exec->run_count++];
         *run = (gb_run){.node = node,
@@ -86,8 +86,10 @@ static bool is_frozen(const gb_plan *plan, const gb_node *node)
     if (!gb_node_is_leaf(&plan->nodes[root], GB_LEAF_PARAMETER))
         return false;
     for (int32_t i = 0; i < plan->count; i++)
-        if (plan->live[i] && plan->root[i] == root && gb_op_table[plan->nodes[i].op]->updates)
-            return false;
+        for (int k = 0; plan->live[i] && k < plan->nodes[i].operand_count; k++)
+            if (gb_op_table[plan->nodes[i].op]->updates >> k & 1 &&
+                plan->nodes[i].operand[k] == root)
+                return false;
     return true;
 }
 

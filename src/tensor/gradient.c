@@ -22,6 +22,11 @@ void gb_graph_require_gradient(gb_graph *g, gb_value input)
 {
     if (!gb_graph_usable(g, "require_gradient", 1, &input))
         return;
+    if (g->nodes[input].dtype != GB_F32) {
+        gb_graph_mistake(g, GB_ERR_ARGUMENT, "require_gradient: the input is %s, expected F32",
+                         gb_dtype_name(g->nodes[input].dtype));
+        return;
+    }
     if (input >= g->wants_count) {
         bool *grown = realloc(g->wants_gradient, (size_t)input + 1);
         if (!grown) {
@@ -82,9 +87,45 @@ static void mark_differentiable(const gb_graph *g, gb_value loss, bool *mark)
 /* ---- recomputation: a value between two checkpoints is cloned when the backward pass asks for it.
  */
 typedef struct recompute {
-    bool *kept;      /* [count] forward values that stay in memory */
-    gb_value *clone; /* [count] the value to read in the backward pass, GB_NONE if not made yet */
+    bool *kept;       /* [count] forward values that stay in memory */
+    gb_value *clone;  /* [count] the value to read in the backward pass, GB_NONE if not made yet */
+    gb_value *update; /* [begin] the last operation that writes a leaf, GB_NONE if none */
+    gb_value begin;   /* of the backward pass */
 } recompute;
+
+static void find_updates(const gb_graph *g, recompute *r)
+{
+    for (gb_value v = 0; v < r->begin; v++)
+        r->update[v] = GB_NONE;
+    for (gb_value v = 0; v < r->begin; v++)
+        for (int k = 0; k < g->nodes[v].operand_count; k++)
+            if (gb_op_table[g->nodes[v].op]->updates >> k & 1)
+                r->update[g->nodes[v].operand[k]] = v;
+}
+
+/* The operation that overwrote what node `reader` saw in `operand`, GB_NONE if it is still there. A
+ * forward view is no concern: the plan copies it when it must. */
+static gb_value
+overwritten(const gb_graph *g, const recompute *r, gb_value operand, gb_value reader)
+{
+    while (operand >= r->begin && gb_op_table[g->nodes[operand].op]->view)
+        operand = g->nodes[operand].operand[0];
+    if (operand < 0 || operand >= r->begin)
+        return GB_NONE;
+    if (gb_op_table[g->nodes[operand].op]->updates)
+        operand = g->nodes[operand].operand[0];
+    return r->update[operand] > reader ? r->update[operand] : GB_NONE;
+}
+
+/* Running it once more would write again, or read what has been written since. */
+static bool runs_once(const gb_graph *g, const recompute *r, gb_value v)
+{
+    const gb_node *node = &g->nodes[v];
+    bool once = gb_op_table[node->op]->updates != 0;
+    for (int k = 0; k < node->operand_count; k++)
+        once = once || overwritten(g, r, node->operand[k], v) != GB_NONE;
+    return once;
+}
 
 static void keep_checkpoints(const gb_graph *g, gb_value loss, bool enabled, recompute *r)
 {
@@ -96,7 +137,8 @@ static void keep_checkpoints(const gb_graph *g, gb_value loss, bool enabled, rec
     for (gb_value v = 0; v <= loss; v++) {
         const gb_node *node = &g->nodes[v];
         /* After the last checkpoint the backward pass follows at once: nothing is gained there. */
-        r->kept[v] = !dropping || v > last || node->op == GB_OP_LEAF || node->output;
+        r->kept[v] =
+            !dropping || v > last || node->op == GB_OP_LEAF || node->output || runs_once(g, r, v);
         r->clone[v] = GB_NONE;
     }
     for (int32_t i = 0; i < g->checkpoint_count; i++)
@@ -120,6 +162,18 @@ static gb_value readable(gb_graph *g, recompute *r, gb_value v)
     return r->clone[v];
 }
 
+static void refuse_overwritten(gb_graph *g, const recompute *r, gb_value operand, gb_value reader)
+{
+    gb_value by = overwritten(g, r, operand, reader);
+    if (by != GB_NONE)
+        gb_graph_mistake(
+            g, GB_ERR_ARGUMENT,
+            "backward: the gradient of %s needs what %s was before %s wrote it; append "
+            "updates after the backward pass",
+            gb_op_table[g->nodes[reader].op]->name, gb_value_name(g, g->nodes[by].operand[0]),
+            gb_op_table[g->nodes[by].op]->name);
+}
+
 static void differentiate(gb_graph *g, gb_value v, recompute *r)
 {
     gb_node forward = g->nodes[v];
@@ -131,7 +185,11 @@ static void differentiate(gb_graph *g, gb_value v, recompute *r)
     }
     grad.out = readable(g, r, v);
     grad.node = &seen;
+    gb_value first = g->count;
     gb_op_table[forward.op]->gradient(g, &grad);
+    for (gb_value n = first; n < g->count; n++)
+        for (int k = 0; k < g->nodes[n].operand_count; k++)
+            refuse_overwritten(g, r, g->nodes[n].operand[k], v);
 }
 
 gb_status gb_graph_backward(gb_graph *g, gb_value loss, bool recompute_values)
@@ -144,10 +202,13 @@ gb_status gb_graph_backward(gb_graph *g, gb_value loss, bool recompute_values)
         return gb_fail(GB_ERR_ARGUMENT, "backward: this graph has been differentiated already");
     size_t count = (size_t)loss + 1;
     bool *mark = calloc(count, 1);
-    recompute r = {.kept = calloc(count, 1), .clone = calloc(count, sizeof(gb_value))};
+    recompute r = {.kept = calloc(count, 1),
+                   .clone = calloc(count, sizeof(gb_value)),
+                   .update = calloc((size_t)g->count, sizeof(gb_value)),
+                   .begin = g->count};
     g->gradients = malloc(count * sizeof(gb_value));
     gb_status status = GB_OK;
-    if (!mark || !r.kept || !r.clone || !g->gradients) {
+    if (!mark || !r.kept || !r.clone || !r.update || !g->gradients) {
         status = gb_fail(GB_ERR_MEMORY, "backward: no memory for %zu marks", count);
         goto done;
     }
@@ -155,6 +216,7 @@ gb_status gb_graph_backward(gb_graph *g, gb_value loss, bool recompute_values)
     for (size_t i = 0; i < count; i++)
         g->gradients[i] = GB_NONE;
     mark_differentiable(g, loss, mark);
+    find_updates(g, &r);
     keep_checkpoints(g, loss, recompute_values, &r);
     g->differentiable = mark;
     g->gradients[loss] = gb_op_fill(g, g->nodes[loss].shape, 1.0f);
@@ -167,5 +229,6 @@ done:
     free(mark);
     free(r.kept);
     free(r.clone);
+    free(r.update);
     return status;
 }

@@ -128,7 +128,7 @@ typedef struct gb_op_definition {
     const char *name;
     /* Appends gradients with gb_grad_add; NULL: not differentiable, gradients stop here. */
     void (*gradient)(gb_graph *g, const gb_grad *grad);
-    /* Computes the node, on run->pool. NULL for leaves and views. */
+    /* Computes the node, on run->pool. NULL for leaves. */
     void (*run)(const gb_run *run);
     /* Bytes of scratch; `in` are the operands' shapes. NULL: none. */
     size_t (*scratch_bytes)(const gb_node *node, const gb_shape *in, int threads);
@@ -138,8 +138,9 @@ typedef struct gb_op_definition {
     size_t (*packed_bytes)(const gb_run *run);
     void (*pack)(const gb_run *run, void *packed);
     uint32_t in_place; /* bit k: out may use operand k's memory if that is its last use */
-    bool updates;      /* writes operand 0, a leaf, whose memory its output is */
-    bool view;         /* out is operand 0's memory seen with another shape */
+    uint32_t updates;  /* bit k: writes operand k, a leaf; bit 0 always, out is its memory */
+    bool view;         /* out is operand 0's memory seen with another shape; `run` copies it, where
+                        * the plan must keep what that memory held before an update */
 } gb_op_definition;
 
 #define GB_OP_DECLARE(name, file) extern const gb_op_definition gb_op_definition_##file;
@@ -179,6 +180,13 @@ gb_value gb_op_sum_to_shape(gb_graph *g, gb_value value, gb_shape shape);
  * for each, on the pool. item_elements: the work of one item. */
 typedef void (*gb_range_fn)(const gb_run *run, int64_t begin, int64_t end, int thread);
 void gb_run_ranges(const gb_run *run, int64_t count, int64_t item_elements, gb_range_fn fn);
+
+/* A cost that saturates instead of overflowing: a large run is planned before anyone can hold it.
+ */
+static inline uint64_t gb_flops(double flops)
+{
+    return flops < 18446744073709549568.0 ? (uint64_t)flops : UINT64_MAX;
+}
 
 static inline int64_t gb_last(const gb_shape *shape)
 {

@@ -1,6 +1,7 @@
 /* Places every value of a plan in one workspace: values alive at the same time never overlap, views
  * and updates share their operand's memory, and an operation that may writes over an operand whose
- * last reader it is. Offsets: largest first, lowest gap that fits. */
+ * last reader it is. A view of a leaf that is read after the leaf was updated gets memory of its
+ * own: it holds what the leaf was. Offsets: largest first, lowest gap that fits. */
 #include "tensor/plan.h"
 
 #include <stdlib.h>
@@ -25,6 +26,49 @@ static void find_roots(gb_plan *plan)
         bool shares = op->view || op->updates;
         plan->root[i] = shares ? plan->root[plan->nodes[i].operand[0]] : i;
     }
+}
+
+/* last[i]: the last node that reads value i itself, not other values in the same memory. */
+static void find_own_reads(const gb_plan *plan, int32_t *last)
+{
+    for (int32_t i = 0; i < plan->count; i++) {
+        const gb_node *node = &plan->nodes[i];
+        last[i] = plan->live[i] && node->output ? plan->count : i;
+        for (int k = 0; plan->live[i] && k < node->operand_count; k++)
+            if (node->operand[k] != GB_NONE && last[node->operand[k]] < i)
+                last[node->operand[k]] = i;
+    }
+}
+
+/* What a view or an update stands for is gone once another update has written the leaf. A view that
+ * is read later becomes a copy. The result of an update cannot: it is the leaf. `next[leaf]`: the
+ * first update after the node looked at. */
+static gb_status keep_old_values(gb_plan *plan, const int32_t *last, int32_t *next)
+{
+    for (int32_t i = 0; i < plan->count; i++)
+        next[i] = INT32_MAX;
+    for (int32_t i = plan->count - 1; i >= 0; i--) {
+        const gb_node *node = &plan->nodes[i];
+        const gb_op_definition *op = gb_op_table[node->op];
+        gb_value leaf = plan->root[i];
+        if (!plan->live[i] || node->op == GB_OP_LEAF)
+            continue;
+        if (op->view && last[i] >= next[leaf])
+            plan->root[i] = i;
+        if (op->updates && last[i] > next[leaf])
+            return gb_fail(GB_ERR_ARGUMENT,
+                           "plan: the value that %s gave %s is read after %s wrote it again; read "
+                           "it before, or copy it",
+                           op->name, plan->nodes[leaf].name,
+                           gb_op_table[plan->nodes[next[leaf]].op]->name);
+        for (int k = 0; k < node->operand_count; k++)
+            if (op->updates >> k & 1)
+                next[node->operand[k]] = i;
+    }
+    for (int32_t i = 0; i < plan->count; i++) /* views of a view that is a copy now */
+        if (plan->root[i] != i)
+            plan->root[i] = plan->root[plan->nodes[i].operand[0]];
+    return GB_OK;
 }
 
 static void find_last_reads(const gb_plan *plan, int32_t *last)
@@ -125,15 +169,17 @@ static int32_t gather_lives(const gb_plan *plan, const int32_t *last, life *live
 gb_status gb_plan_place(gb_plan *plan, size_t *out_bytes)
 {
     size_t n = (size_t)plan->count + 1;
-    int32_t *last = malloc(n * sizeof *last);
+    int32_t *last = malloc(n * sizeof *last), *next = malloc(n * sizeof *next);
     life *lives = malloc(n * sizeof *lives);
     const life **near = malloc(n * sizeof(life *));
     gb_status status = GB_OK;
-    if (!last || !lives || !near) {
+    if (!last || !next || !lives || !near) {
         status = gb_fail(GB_ERR_MEMORY, "plan: no memory to place %d values", plan->count);
         goto done;
     }
     find_roots(plan);
+    find_own_reads(plan, last);
+    GB_TRY_OR(done, keep_old_values(plan, last, next));
     find_last_reads(plan, last);
     share_in_place(plan, last);
     int32_t count = gather_lives(plan, last, lives);
@@ -147,6 +193,7 @@ gb_status gb_plan_place(gb_plan *plan, size_t *out_bytes)
     *out_bytes = bytes;
 done:
     free(last);
+    free(next);
     free(lives);
     free(near);
     return status;

@@ -25,6 +25,13 @@ gb_status gb_plan_fuse(gb_plan *plan);
  * the workspace's size. */
 gb_status gb_plan_place(gb_plan *plan, size_t *out_bytes);
 
+/* False for leaves, and for views that are their operand's memory. */
+static inline bool gb_node_runs(const gb_plan *plan, int32_t i)
+{
+    const gb_op_definition *op = gb_op_table[plan->nodes[i].op];
+    return plan->live[i] && op->run && !(op->view && plan->root[i] != i);
+}
+
 static inline size_t gb_node_bytes(const gb_node *node)
 {
     return (size_t)gb_shape_count(&node->shape) * gb_dtype_bytes(node->dtype);

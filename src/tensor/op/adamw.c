@@ -43,6 +43,9 @@ gb_value gb_op_adamw(gb_graph *g,
         !gb_check_scalar(g, "adamw", "rate", rate, GB_F32) ||
         !gb_check_scalar(g, "adamw", "step", step, GB_I32) || !in_range(g, &options))
         return GB_NONE;
+    if (parameter == m || parameter == v || m == v)
+        return gb_graph_mistake(g, GB_ERR_ARGUMENT,
+                                "adamw: parameter, m and v must be three leaves, two are the same");
     gb_attr attr = {.f = {options.beta1, options.beta2, options.epsilon, options.weight_decay,
                           options.rate_scale}};
     return gb_graph_append(g, GB_OP_ADAMW, GB_F32, shape, 6, operands, &attr);
@@ -87,4 +90,4 @@ static uint64_t flops(const gb_node *node, const gb_shape *in)
 }
 
 const gb_op_definition gb_op_definition_adamw = {
-    .name = "adamw", .run = run_adamw, .flops = flops, .updates = true};
+    .name = "adamw", .run = run_adamw, .flops = flops, .updates = 1 | 4 | 8};

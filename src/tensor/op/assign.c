@@ -39,4 +39,4 @@ static uint64_t flops(const gb_node *node, const gb_shape *in)
 }
 
 const gb_op_definition gb_op_definition_assign = {
-    .name = "assign", .run = run_assign, .flops = flops, .updates = true};
+    .name = "assign", .run = run_assign, .flops = flops, .updates = 1};

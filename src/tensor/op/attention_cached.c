@@ -198,13 +198,13 @@ static size_t attention_cached_scratch_bytes(const gb_node *node, const gb_shape
 static uint64_t attention_cached_flops(const gb_node *node, const gb_shape *in)
 {
     gb_qkv s = gb_qkv_of(&in[0], node->attr.i[0], node->attr.i[1]);
-    return (uint64_t)(4 * s.B * s.T * s.H * s.E * in[1].dim[1]);
+    return gb_flops(4 * (double)(s.B * s.T * s.H * s.E) * (double)in[1].dim[1]);
 }
 
 const gb_op_definition gb_op_definition_cache_write = {
     .name = "cache_write",
     .run = cache_write_run,
-    .updates = true,
+    .updates = 1,
 };
 
 const gb_op_definition gb_op_definition_attention_cached = {

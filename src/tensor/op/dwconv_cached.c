@@ -104,7 +104,7 @@ static void dwconv_shift_run(const gb_run *run)
 static uint64_t dwconv_cached_flops(const gb_node *node, const gb_shape *in)
 {
     (void)node;
-    return 2 * (uint64_t)(gb_shape_count(&in[0]) * in[1].dim[0]);
+    return gb_flops(2 * (double)gb_shape_count(&in[0]) * (double)in[1].dim[0]);
 }
 
 const gb_op_definition gb_op_definition_dwconv_cached = {
@@ -116,5 +116,5 @@ const gb_op_definition gb_op_definition_dwconv_cached = {
 const gb_op_definition gb_op_definition_dwconv_shift = {
     .name = "dwconv_shift",
     .run = dwconv_shift_run,
-    .updates = true,
+    .updates = 1,
 };

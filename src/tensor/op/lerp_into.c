@@ -35,4 +35,4 @@ static uint64_t flops(const gb_node *node, const gb_shape *in)
 }
 
 const gb_op_definition gb_op_definition_lerp_into = {
-    .name = "lerp_into", .run = run_lerp, .flops = flops, .updates = true};
+    .name = "lerp_into", .run = run_lerp, .flops = flops, .updates = 1};
