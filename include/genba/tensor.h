@@ -22,6 +22,9 @@ typedef enum gb_dtype {
 } gb_dtype;
 
 #define GB_RANK_MAX 5
+/* The most elements of one tensor: far beyond any memory, and small enough that bytes and costs of
+ * a whole graph can be added up without overflow. */
+#define GB_COUNT_MAX ((int64_t)1 << 44)
 /* Row-major, dim[rank - 1] is contiguous. Rank 0 is a scalar. */
 typedef struct gb_shape {
     int32_t rank;
@@ -39,8 +42,11 @@ typedef struct gb_tensor {
     gb_shape_make((int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                   \
                   (const int64_t[]){__VA_ARGS__})
 #define GB_SCALAR gb_shape_make(0, NULL)
+/* Any rank and dimensions are taken; what uses a shape that is not valid refuses it by name. */
 GB_API gb_shape gb_shape_make(int32_t rank, const int64_t *dim);
-GB_API int64_t gb_shape_count(const gb_shape *shape); /* number of elements */
+/* Rank 0 to GB_RANK_MAX, every dimension at least 1, at most GB_COUNT_MAX elements. */
+GB_API bool gb_shape_valid(const gb_shape *shape);
+GB_API int64_t gb_shape_count(const gb_shape *shape); /* number of elements; INT64_MAX if more */
 GB_API bool gb_shape_equal(const gb_shape *a, const gb_shape *b);
 /* "[16, 256, 384]" into text[size]; returns text. */
 GB_API const char *gb_shape_text(const gb_shape *shape, char *text, size_t size);

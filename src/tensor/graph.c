@@ -125,12 +125,15 @@ gb_value gb_graph_append(gb_graph *g,
                          const gb_value *operands,
                          const gb_attr *attr)
 {
+    char text[128];
     if (g->status != GB_OK || !grow(g))
         return GB_NONE;
-    for (int i = 0; i < shape.rank; i++)
-        if (shape.dim[i] < 1)
-            return gb_graph_mistake(g, GB_ERR_SHAPE, "%s: axis %d would have %lld elements",
-                                    gb_op_table[op]->name, i, (long long)shape.dim[i]);
+    if (!gb_shape_valid(&shape))
+        return gb_graph_mistake(g, GB_ERR_SHAPE,
+                                "%s: the shape would be %s, expected a rank of 0 to %d, axes of at "
+                                "least 1 and at most %lld elements",
+                                gb_op_table[op]->name, gb_shape_text(&shape, text, sizeof text),
+                                GB_RANK_MAX, (long long)GB_COUNT_MAX);
     gb_node node = {.op = op, .dtype = dtype, .shape = shape, .operand_count = operand_count};
     for (int i = 0; i < operand_count; i++)
         node.operand[i] = operands[i];
@@ -145,6 +148,9 @@ static gb_value add_leaf(
 {
     if (g->status != GB_OK)
         return GB_NONE;
+    if ((unsigned)dtype >= GB_DTYPE_COUNT)
+        return gb_graph_mistake(g, GB_ERR_ARGUMENT, "leaf %s: type %d, expected 0 to %d", name,
+                                (int)dtype, GB_DTYPE_COUNT - 1);
     gb_value known = gb_graph_find(g, name);
     if (known != GB_NONE) {
         const gb_node *node = &g->nodes[known];
@@ -194,7 +200,9 @@ void gb_graph_output(gb_graph *g, const char *name, gb_value value)
         return;
     }
     node->name = gb_arena_text(g->arena, name);
-    node->output = true;
+    node->output = node->name != NULL;
+    if (!node->name)
+        gb_graph_mistake(g, GB_ERR_MEMORY, "graph: no memory for a name");
 }
 
 gb_shape gb_value_shape(const gb_graph *g, gb_value value)

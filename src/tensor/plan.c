@@ -97,13 +97,14 @@ static void add_costs(gb_plan *plan)
             report->parameter_bytes += gb_node_bytes(node);
         if (gb_node_is_leaf(node, GB_LEAF_STATE))
             report->state_bytes += gb_node_bytes(node);
-        if (!op->run)
+        if (!gb_node_runs(plan, i))
             continue;
         gb_shape shapes[GB_OPERANDS_MAX];
         gb_node_operand_shapes(plan, node, shapes);
         report->nodes++;
-        report->flops +=
+        uint64_t flops =
             op->flops ? op->flops(node, shapes) : (uint64_t)gb_shape_count(&node->shape);
+        report->flops = flops > UINT64_MAX - report->flops ? UINT64_MAX : report->flops + flops;
         report->bytes_moved += gb_node_bytes(node);
         for (int k = 0; k < node->operand_count; k++)
             if (node->operand[k] != GB_NONE)

@@ -12,27 +12,48 @@ gb_shape gb_shape_make(int32_t rank, const int64_t *dim)
     return shape;
 }
 
+/* Dimensions that are there to read, also in a shape that is not valid. */
+static int dimensions(const gb_shape *shape)
+{
+    return shape->rank < GB_RANK_MAX ? shape->rank : GB_RANK_MAX;
+}
+
 int64_t gb_shape_count(const gb_shape *shape)
 {
     int64_t count = 1;
-    for (int i = 0; i < shape->rank; i++)
-        count *= shape->dim[i];
+    for (int i = 0; i < dimensions(shape); i++)
+        if (shape->dim[i] <= 0)
+            return 0;
+    for (int i = 0; i < dimensions(shape); i++)
+        count = count > INT64_MAX / shape->dim[i] ? INT64_MAX : count * shape->dim[i];
     return count;
+}
+
+bool gb_shape_valid(const gb_shape *shape)
+{
+    int64_t count = gb_shape_count(shape);
+    return shape->rank >= 0 && shape->rank <= GB_RANK_MAX && count > 0 && count <= GB_COUNT_MAX;
 }
 
 bool gb_shape_equal(const gb_shape *a, const gb_shape *b)
 {
-    return a->rank == b->rank &&
-           (a->rank == 0 || memcmp(a->dim, b->dim, sizeof(int64_t) * (size_t)a->rank) == 0);
+    if (a->rank != b->rank)
+        return false;
+    for (int i = 0; i < dimensions(a); i++)
+        if (a->dim[i] != b->dim[i])
+            return false;
+    return true;
 }
 
 const char *gb_shape_text(const gb_shape *shape, char *text, size_t size)
 {
     size_t used = 0;
     used += (size_t)snprintf(text, size, "[");
-    for (int i = 0; i < shape->rank && used < size; i++)
+    for (int i = 0; i < dimensions(shape) && used < size; i++)
         used += (size_t)snprintf(text + used, size - used, i ? ", %lld" : "%lld",
                                  (long long)shape->dim[i]);
+    if (shape->rank > GB_RANK_MAX && used < size)
+        used += (size_t)snprintf(text + used, size - used, ", ... of rank %d", shape->rank);
     if (used < size)
         snprintf(text + used, size - used, "]");
     return text;
@@ -46,12 +67,12 @@ static const struct {
 
 size_t gb_dtype_bytes(gb_dtype dtype)
 {
-    return dtypes[dtype].bytes;
+    return (unsigned)dtype < GB_DTYPE_COUNT ? dtypes[dtype].bytes : 0;
 }
 
 const char *gb_dtype_name(gb_dtype dtype)
 {
-    return dtypes[dtype].name;
+    return (unsigned)dtype < GB_DTYPE_COUNT ? dtypes[dtype].name : "no type";
 }
 
 size_t gb_tensor_bytes(const gb_tensor *tensor)

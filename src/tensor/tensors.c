@@ -60,6 +60,13 @@ gb_tensors_add(gb_tensors *set, const char *name, gb_dtype dtype, gb_shape shape
 {
     if (gb_tensors_find(set, name))
         return gb_fail(GB_ERR_ARGUMENT, "tensors: the name %s is there already", name);
+    char text[128];
+    if (!gb_shape_valid(&shape) || (unsigned)dtype >= GB_DTYPE_COUNT)
+        return gb_fail(GB_ERR_SHAPE,
+                       "tensors: %s would be %s %s, expected a type, a rank of 0 to %d, axes of at "
+                       "least 1 and at most %lld elements",
+                       name, gb_dtype_name(dtype), gb_shape_text(&shape, text, sizeof text),
+                       GB_RANK_MAX, (long long)GB_COUNT_MAX);
     GB_TRY(make_room(set));
     named *item = calloc(1, sizeof *item);
     if (!item)
@@ -69,7 +76,6 @@ gb_tensors_add(gb_tensors *set, const char *name, gb_dtype dtype, gb_shape shape
     item->tensor.data = gb_aligned_alloc(gb_tensor_bytes(&item->tensor));
     if (!item->name || !item->tensor.data) {
         free_item(item);
-        char text[96];
         return gb_fail(GB_ERR_MEMORY, "tensors: no memory for %s %s", name,
                        gb_shape_text(&shape, text, sizeof text));
     }
@@ -101,15 +107,15 @@ gb_tensor *gb_tensors_at(const gb_tensors *set, int64_t index, const char **out_
     return &set->items[index]->tensor;
 }
 
+/* The tensor of `from` whose name is prefix and then the item's name. */
 static gb_tensor *counterpart(const named *item, const gb_tensors *from, const char *prefix)
 {
-    char name[512];
-    size_t lead = strlen(prefix), rest = strlen(item->name);
-    if (lead + rest >= sizeof name)
-        return NULL;
-    memcpy(name, prefix, lead);
-    memcpy(name + lead, item->name, rest + 1);
-    return gb_tensors_find(from, name);
+    size_t lead = strlen(prefix);
+    for (int64_t i = 0; i < from->count; i++)
+        if (strncmp(from->items[i]->name, prefix, lead) == 0 &&
+            strcmp(from->items[i]->name + lead, item->name) == 0)
+            return &from->items[i]->tensor;
+    return NULL;
 }
 
 gb_status gb_tensors_copy(gb_tensors *set, const gb_tensors *from, const char *prefix)

@@ -3,6 +3,7 @@
 #include "tensor/graph.h"
 
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,65 @@ static void shapes_that_do_not_fit(void **state)
     gb_graph_input(g, "zero", GB_F32, GB_SHAPE(2, 0));
     assert_int_equal(gb_graph_status(g), GB_ERR_SHAPE);
     gb_graph_destroy(g);
+}
+
+static void shapes_beyond_the_limits_are_refused(void **state)
+{
+    (void)state;
+    const int64_t big = (int64_t)1 << 32, dims[7] = {1, 2, 3, 4, 5, 6, 7};
+    const gb_shape wrong[] = {gb_shape_make(6, dims),
+                              gb_shape_make(7, dims),
+                              gb_shape_make(-1, dims),
+                              GB_SHAPE(big, big),
+                              GB_SHAPE(big, big, big, big, big),
+                              GB_SHAPE(GB_COUNT_MAX, 2),
+                              GB_SHAPE(3, 0),
+                              GB_SHAPE(-2, -3)};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_false(gb_shape_valid(&wrong[i]));
+        for (int how = 0; how < 4; how++) {
+            gb_graph *g = new_graph();
+            gb_value x = gb_graph_input(g, "x", GB_F32, GB_SHAPE(2, 3));
+            gb_value y = how == 0   ? gb_graph_input(g, "y", GB_F32, wrong[i])
+                         : how == 1 ? gb_op_reshape(g, x, wrong[i])
+                         : how == 2 ? gb_op_broadcast(g, x, wrong[i])
+                                    : gb_op_fill(g, wrong[i], 1);
+            assert_int_equal(y, GB_NONE);
+            assert_int_equal(gb_graph_status(g), GB_ERR_SHAPE);
+            gb_graph_destroy(g);
+        }
+        gb_tensors *set;
+        assert_int_equal(gb_tensors_create(&set), GB_OK);
+        assert_int_equal(gb_tensors_add(set, "x", GB_F32, wrong[i], NULL), GB_ERR_SHAPE);
+        assert_int_equal(gb_tensors_count(set), 0);
+        gb_tensors_destroy(set);
+    }
+    char text[64];
+    assert_string_equal(gb_shape_text(&wrong[0], text, sizeof text),
+                        "[1, 2, 3, 4, 5, ... of rank 6]");
+    assert_true(gb_shape_count(&wrong[4]) == INT64_MAX);
+    assert_false(gb_shape_equal(&wrong[0], &wrong[1]));
+}
+
+static void wrong_kinds_and_types_are_refused(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        gb_graph *g = new_graph();
+        gb_value x = gb_graph_input(g, "x", GB_F32, GB_SHAPE(2, 3));
+        gb_value w = gb_graph_parameter(g, "w", GB_SHAPE(4, 3), (gb_init){0});
+        gb_value half = gb_graph_input(g, "half", GB_BF16, GB_SHAPE(4));
+        gb_value whole = gb_graph_input(g, "whole", GB_I32, GB_SHAPE(4));
+        gb_value y = i == 0   ? gb_graph_input(g, "y", (gb_dtype)9, GB_SHAPE(2))
+                     : i == 1 ? gb_op_cast(g, x, (gb_dtype)-1)
+                     : i == 2 ? gb_op_linear(g, x, w, half)
+                     : i == 3 ? gb_op_linear(g, x, w, whole)
+                     : i == 4 ? gb_op_reduce(g, (gb_reduce)3, x, 0, 1)
+                              : gb_op_reduce(g, GB_REDUCE_SUM, x, 1, INT32_MAX);
+        assert_int_equal(y, GB_NONE);
+        assert_int_not_equal(gb_graph_status(g), GB_OK);
+        gb_graph_destroy(g);
+    }
 }
 
 static void leaves_are_shared_by_name(void **state)
@@ -129,6 +189,26 @@ static void copies_check_all_before_writing(void **state)
     gb_tensors_destroy(from);
 }
 
+static void long_names_are_names(void **state)
+{
+    (void)state;
+    char name[900], prefixed[904];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    snprintf(prefixed, sizeof prefixed, "a/%s", name);
+    gb_tensors *to, *from;
+    gb_tensor *a, *b;
+    assert_int_equal(gb_tensors_create(&to), GB_OK);
+    assert_int_equal(gb_tensors_create(&from), GB_OK);
+    assert_int_equal(gb_tensors_add(to, name, GB_F32, GB_SCALAR, &a), GB_OK);
+    assert_int_equal(gb_tensors_add(from, prefixed, GB_F32, GB_SCALAR, &b), GB_OK);
+    *(float *)b->data = 5;
+    assert_int_equal(gb_tensors_copy(to, from, "a/"), GB_OK);
+    assert_true(*(float *)a->data == 5);
+    gb_tensors_destroy(to);
+    gb_tensors_destroy(from);
+}
+
 static void bf16_rounds_to_nearest_even(void **state)
 {
     (void)state;
@@ -150,9 +230,12 @@ int main(void)
         cmocka_unit_test(first_mistake_is_kept),
         cmocka_unit_test(operands_must_be_values),
         cmocka_unit_test(shapes_that_do_not_fit),
+        cmocka_unit_test(shapes_beyond_the_limits_are_refused),
+        cmocka_unit_test(wrong_kinds_and_types_are_refused),
         cmocka_unit_test(leaves_are_shared_by_name),
         cmocka_unit_test(parameters_start_from_seed_and_name),
         cmocka_unit_test(copies_check_all_before_writing),
+        cmocka_unit_test(long_names_are_names),
         cmocka_unit_test(bf16_rounds_to_nearest_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

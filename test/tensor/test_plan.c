@@ -206,6 +206,23 @@ static void too_much_memory_is_said_before(void **state)
     gb_graph_destroy(g);
 }
 
+/* A product of 2^66 multiplications: planned, not run. */
+static void costs_saturate(void **state)
+{
+    (void)state;
+    gb_graph *g;
+    assert_int_equal(gb_graph_create((gb_graph_options){.compute = GB_F32}, &g), GB_OK);
+    int64_t n = (int64_t)1 << 22;
+    gb_value a = gb_op_fill(g, GB_SHAPE(n, n), 1.0f);
+    gb_graph_output(g, "y", gb_op_matmul(g, a, false, a, false));
+    gb_graph_output(g, "z", gb_op_matmul(g, a, true, a, false));
+    gb_plan *plan;
+    assert_int_equal(gb_plan_create(g, 1, &plan), GB_OK);
+    assert_true(gb_plan_get_report(plan).flops == UINT64_MAX);
+    gb_plan_destroy(plan);
+    gb_graph_destroy(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +233,7 @@ int main(void)
         cmocka_unit_test(fusion_and_freezing_keep_the_loss),
         cmocka_unit_test(a_missing_or_wrong_weight_is_named),
         cmocka_unit_test(too_much_memory_is_said_before),
+        cmocka_unit_test(costs_saturate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,8 +200,8 @@ static size_t attention_grad_scratch_bytes(const gb_node *node, const gb_shape *
 static uint64_t attention_grad_flops(const gb_node *node, const gb_shape *in)
 {
     gb_qkv s = gb_qkv_of(&in[0], node->attr.i[0], node->attr.i[1]);
-    int64_t pairs = node->attr.i[2] ? s.T * (s.T + 1) / 2 : s.T * s.T;
-    return (uint64_t)(10 * s.B * s.H * s.E * pairs);
+    double T = (double)s.T, pairs = node->attr.i[2] ? T * (T + 1) / 2 : T * T;
+    return gb_flops(10 * (double)(s.B * s.H * s.E) * pairs);
 }
 
 const gb_op_definition gb_op_definition_attention_grad = {

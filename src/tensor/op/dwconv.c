@@ -131,12 +131,12 @@ static void dwconv_grad_weight_run(const gb_run *run)
 static uint64_t dwconv_flops(const gb_node *node, const gb_shape *in)
 {
     (void)node;
-    return 2 * (uint64_t)(gb_shape_count(&in[0]) * in[1].dim[0]);
+    return gb_flops(2 * (double)gb_shape_count(&in[0]) * (double)in[1].dim[0]);
 }
 
 static uint64_t dwconv_grad_weight_flops(const gb_node *node, const gb_shape *in)
 {
-    return 2 * (uint64_t)(gb_shape_count(&in[0]) * node->shape.dim[0]);
+    return gb_flops(2 * (double)gb_shape_count(&in[0]) * (double)node->shape.dim[0]);
 }
 
 const gb_op_definition gb_op_definition_dwconv = {

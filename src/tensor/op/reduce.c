@@ -14,9 +14,14 @@ gb_value gb_op_reduce(gb_graph *g, gb_reduce kind, gb_value x, int axis, int cou
     if (!gb_graph_usable(g, "reduce", 1, &x))
         return GB_NONE;
     gb_shape shape = gb_value_shape(g, x);
-    if (gb_value_dtype(g, x) != GB_F32 || axis < 0 || count < 1 || axis + count > shape.rank)
-        return gb_graph_mistake(g, GB_ERR_SHAPE, "reduce: axes %d..%d of rank %d f32", axis,
-                                axis + count - 1, shape.rank);
+    if ((unsigned)kind > GB_REDUCE_MAX)
+        return gb_graph_mistake(g, GB_ERR_ARGUMENT, "reduce: kind %d, expected 0 to %d", (int)kind,
+                                GB_REDUCE_MAX);
+    if (gb_value_dtype(g, x) != GB_F32 || axis < 0 || count < 1 || count > shape.rank - axis)
+        return gb_graph_mistake(g, GB_ERR_SHAPE,
+                                "reduce: %d axes from axis %d of a value of type %s and rank %d, "
+                                "expected F32 and axes that it has",
+                                count, axis, gb_dtype_name(gb_value_dtype(g, x)), shape.rank);
     for (int i = axis; i < axis + count; i++)
         shape.dim[i] = 1;
     return gb_graph_append(g, GB_OP_REDUCE, GB_F32, shape, 1, &x,

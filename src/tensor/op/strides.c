@@ -10,6 +10,8 @@ static int64_t dim_from_end(const gb_shape *shape, int from_end)
 bool gb_shape_broadcast(const gb_shape *a, const gb_shape *b, gb_shape *out)
 {
     gb_shape joint = {.rank = a->rank > b->rank ? a->rank : b->rank};
+    if (!gb_shape_valid(a) || !gb_shape_valid(b))
+        return false;
     for (int i = 0; i < joint.rank; i++) {
         int64_t da = dim_from_end(a, i), db = dim_from_end(b, i);
         if (da != db && da != 1 && db != 1)
