@@ -3,6 +3,7 @@
  *
  *   dA = dC op(B)^T    dB = op(A)^T dC    dbias = sum over rows of dC   */
 #include "tensor/op/matmul.h"
+#include "tensor/op/check.h"
 
 bool gb_activation_of_unary(gb_unary kind, gb_activation *out)
 {
@@ -70,12 +71,10 @@ static gb_value append_product(gb_graph *g, gb_value a, bool ta, gb_value b, boo
     gb_shape out = sa;
     out.dim[out.rank - 2] = sa.dim[sa.rank - (ta ? 1 : 2)];
     out.dim[out.rank - 1] = sb.dim[sb.rank - (tb ? 2 : 1)];
-    if (bias != GB_NONE) {
-        gb_shape s = gb_value_shape(g, bias);
-        if (!gb_graph_usable(g, "matmul", 1, &bias) || s.rank != 1 || s.dim[0] != gb_last(&out))
-            return gb_graph_mistake(g, GB_ERR_SHAPE, "linear: bias must be [%lld]",
-                                    (long long)gb_last(&out));
-    }
+    if (bias != GB_NONE &&
+        (!gb_graph_usable(g, "linear", 1, &bias) ||
+         !gb_check_tensor(g, "linear", "bias", bias, GB_F32, GB_SHAPE(gb_last(&out)))))
+        return GB_NONE;
     gb_attr attr = {.i = {ta, tb, gb_graph_get_options(g).compute == GB_BF16, GB_ACT_NONE}};
     return gb_graph_append(g, GB_OP_MATMUL, GB_F32, out, 3, (gb_value[]){a, b, bias}, &attr);
 }
@@ -92,7 +91,7 @@ gb_value gb_op_linear(gb_graph *g, gb_value x, gb_value weight, gb_value bias)
         return append_product(g, x, false, weight, true, bias);
     gb_value row = gb_op_reshape(g, x, GB_SHAPE(1, shape.dim[0]));
     gb_value y = append_product(g, row, false, weight, true, bias);
-    return gb_op_reshape(g, y, GB_SHAPE(gb_last(&(gb_shape){2, {0, gb_value_shape(g, y).dim[1]}})));
+    return gb_op_reshape(g, y, GB_SHAPE(gb_value_shape(g, y).dim[1]));
 }
 
 /* All axes but the last become one. */
@@ -102,6 +101,15 @@ static gb_value flat(gb_graph *g, gb_value x)
     return s.rank == 2 ? x : gb_op_reshape(g, x, GB_SHAPE(gb_rows(&s), gb_last(&s)));
 }
 
+/* The last two axes change places. */
+static gb_value transposed(gb_graph *g, gb_value x)
+{
+    int axes[GB_RANK_MAX], rank = gb_value_shape(g, x).rank;
+    for (int i = 0; i < rank; i++)
+        axes[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
+    return gb_op_permute(g, x, axes);
+}
+
 static void gradient(gb_graph *g, const gb_grad *grad)
 {
     const gb_node *node = grad->node;
@@ -109,18 +117,19 @@ static void gradient(gb_graph *g, const gb_grad *grad)
     bool ta = node->attr.i[GB_MATMUL_TRANSPOSE_A], tb = node->attr.i[GB_MATMUL_TRANSPOSE_B];
     gb_shape sa = gb_value_shape(g, a), sb = gb_value_shape(g, b);
     bool flatten = sb.rank == 2 && sa.rank > 2;
-    if (flatten && ta) {
-        gb_graph_mistake(g, GB_ERR_UNSUPPORTED,
-                         "matmul: no gradient for a transposed A with leading axes and one B");
-        return;
+    bool turn = flatten && ta; /* one B meets many transposed A: turned, their rows become one */
+    if (gb_grad_wanted(g, grad, 0)) {
+        gb_value da =
+            ta && !turn ? gb_op_matmul(g, b, tb, dc, true) : gb_op_matmul(g, dc, false, b, !tb);
+        gb_grad_add(g, grad, 0, turn ? transposed(g, da) : da);
     }
-    if (gb_grad_wanted(g, grad, 0))
-        gb_grad_add(g, grad, 0,
-                    ta ? gb_op_matmul(g, b, tb, dc, true) : gb_op_matmul(g, dc, false, b, !tb));
     if (gb_grad_wanted(g, grad, 1)) {
-        gb_value fa = flatten ? flat(g, a) : a, fdc = flatten ? flat(g, dc) : dc;
+        gb_value fa = turn ? transposed(g, a) : a, fdc = flatten ? flat(g, dc) : dc;
+        bool tfa = ta && !turn;
+        fa = flatten ? flat(g, fa) : fa;
         gb_grad_add(g, grad, 1,
-                    tb ? gb_op_matmul(g, fdc, true, fa, ta) : gb_op_matmul(g, fa, !ta, fdc, false));
+                    tb ? gb_op_matmul(g, fdc, true, fa, tfa)
+                       : gb_op_matmul(g, fa, !tfa, fdc, false));
     }
     if (node->operand[2] != GB_NONE && gb_grad_wanted(g, grad, 2))
         gb_grad_add(g, grad, 2, gb_op_sum_to_shape(g, dc, gb_value_shape(g, node->operand[2])));
@@ -179,7 +188,7 @@ static size_t scratch_bytes(const gb_node *node, const gb_shape *in, int threads
 static uint64_t flops(const gb_node *node, const gb_shape *in)
 {
     product p = product_of(node, &in[0], &in[1]);
-    return 2u * (uint64_t)p.batch * (uint64_t)p.m * (uint64_t)p.n * (uint64_t)p.k;
+    return gb_flops(2.0 * (double)p.batch * (double)p.m * (double)p.n * (double)p.k);
 }
 
 static size_t packed_bytes(const gb_run *run)

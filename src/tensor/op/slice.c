@@ -3,7 +3,7 @@
  *     slice: out[..., i, ...] = x[..., begin + i, ...],  0 <= i < length
  *     pad:   out[..., begin + i, ...] = x[..., i, ...], 0 elsewhere
  *
- * attr of both: i[0] axis, i[1] begin. Each is the other's gradient. */
+ * attr of both: i[0] axis, i[1] begin. The gradient of a slice is its pad. */
 #include <string.h>
 
 #include "tensor/graph.h"
@@ -44,14 +44,6 @@ static void slice_gradient(gb_graph *g, const gb_grad *grad)
     const gb_attr attr = grad->node->attr;
     gb_shape shape = gb_value_shape(g, grad->source[0]);
     gb_grad_add(g, grad, 0, pad(g, grad->grad_out, (int)attr.i[0], attr.i[1], shape));
-}
-
-static void pad_gradient(gb_graph *g, const gb_grad *grad)
-{
-    const gb_attr attr = grad->node->attr;
-    int axis = (int)attr.i[0];
-    int64_t length = gb_value_shape(g, grad->source[0]).dim[axis];
-    gb_grad_add(g, grad, 0, gb_op_slice(g, grad->grad_out, axis, attr.i[1], length));
 }
 
 /* What one row (all that lies outside the axis) holds of the whole and of the part, in bytes. */
@@ -114,6 +106,5 @@ const gb_op_definition gb_op_definition_slice = {
 
 const gb_op_definition gb_op_definition_pad = {
     .name = "pad",
-    .gradient = pad_gradient,
     .run = pad_run,
 };
