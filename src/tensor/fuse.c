@@ -24,12 +24,13 @@ static gb_value sole_source(const fusing *f, gb_value value)
     }
 }
 
-/* Computed, not a leaf or a view of one: no update can change it before a later reader. */
+/* In memory of its own, not a leaf's: no update can change it before a later reader. */
 static bool computed(const gb_plan *plan, gb_value value)
 {
     while (gb_op_table[plan->nodes[value].op]->view)
         value = plan->nodes[value].operand[0];
-    return plan->nodes[value].op != GB_OP_LEAF;
+    gb_op op = plan->nodes[value].op;
+    return op != GB_OP_LEAF && !gb_op_table[op]->updates;
 }
 
 static void forget(fusing *f, gb_value value, gb_value source)

@@ -58,6 +58,33 @@ static void a_view_of_a_moment_keeps_what_it_was(void **state)
     fixture_end(&f);
 }
 
+/* What reads an update's result before the next update is not moved behind it. */
+static void fusing_keeps_the_order_of_updates(void **state)
+{
+    (void)state;
+    fixture f = fixture_begin(1, GB_F32);
+    gb_value s = gb_graph_state(f.g, "s", GB_F32, GB_SHAPE(6));
+    gb_value w = gb_graph_parameter(f.g, "w", GB_SHAPE(6), (gb_init){GB_INIT_ZERO, 0});
+    gb_value m = gb_graph_state(f.g, "m", GB_F32, GB_SHAPE(6));
+    gb_value v = gb_graph_state(f.g, "v", GB_F32, GB_SHAPE(6));
+    gb_value x = gb_graph_input(f.g, "x", GB_F32, GB_SHAPE(6));
+    gb_value rate = gb_graph_input(f.g, "rate", GB_F32, GB_SCALAR);
+    gb_value step = gb_graph_input(f.g, "step", GB_I32, GB_SCALAR);
+    gb_value first = gb_op_assign(f.g, s, x);
+    gb_value squares = gb_op_unary(f.g, GB_UNARY_SQUARE, first);
+    gb_value halved = gb_op_mul(f.g, first, gb_op_fill(f.g, GB_SCALAR, 0.5f));
+    gb_op_assign(f.g, s, gb_op_affine(f.g, x, 0, 7));
+    gb_graph_output(f.g, "norm", gb_op_sum_all(f.g, squares));
+    gb_op_adamw(f.g, w, halved, m, v, rate, step, (gb_adamw){0, 0.5f, 1, 0, 1});
+    fixture_ready(&f, 1);
+    for (int i = 0; i < N; i++)
+        fixture_data(&f, "x")[i] = 2;
+    gb_exec_run(f.exec);
+    assert_true(*fixture_data(&f, "norm") == 24.0f);
+    assert_true(((float *)gb_tensors_find(f.state, "m")->data)[3] == 1.0f);
+    fixture_end(&f);
+}
+
 static void an_overwritten_update_is_refused(void **state)
 {
     (void)state;
@@ -216,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_view_keeps_what_the_leaf_was),
         cmocka_unit_test(a_view_of_a_moment_keeps_what_it_was),
+        cmocka_unit_test(fusing_keeps_the_order_of_updates),
         cmocka_unit_test(an_overwritten_update_is_refused),
         cmocka_unit_test(a_gradient_that_needs_an_old_value_is_refused),
         cmocka_unit_test(recomputation_updates_once),
