@@ -4,7 +4,9 @@
  * form of a ridge regression on one source, mixed by a softmax gate.
  *
  * All of it happens in the instance-normalised space of the series codec. The weights of the last
- * layer start at zero, so that an untrained model with fitted shortcuts is ridge regression.
+ * layers start at zero, so that an untrained model with fitted shortcuts is ridge regression. The
+ * network's own part of the median is a parameter by itself, "head.median": where maps already say
+ * most, a recipe gives it a small rate.
  *
  * Inside, quantiles lie "outward": the median, those above it, those below it. */
 #include "model/head.h"
@@ -145,18 +147,19 @@ static gb_value normalised(const gb_build *build, const gb_encoding *encoding)
     gb_shape tokens = gb_value_shape(g, encoding->tokens);
     gb_value last = gb_op_slice(g, encoding->tokens, 1, tokens.dim[1] - 1, 1);
     last = gb_op_reshape(g, last, GB_SHAPE(batch, tokens.dim[2]));
-    gb_value raw = gb_build_linear(build, "head.quantiles", last, horizon * l.count, true, 0.0f);
-    raw = gb_op_reshape(g, raw, GB_SHAPE(batch, horizon, l.count));
-    gb_value median = gb_op_slice(g, raw, 2, 0, 1);
+    gb_value median = gb_build_linear(build, "head.median", last, horizon, true, 0.0f);
+    median = gb_op_reshape(g, median, GB_SHAPE(batch, horizon, 1));
     if (build->config->head.shortcuts > 0)
         median = gb_op_add(g, median, shortcut(build, encoding->series, last));
     gb_value parts[3] = {median};
-    int above = l.count - 1 - l.median, below = l.median, count = 1;
+    int count = 1;
     for (int side = 0; side < 2; side++) {
-        int steps = side == 0 ? above : below;
+        int64_t steps = side == 0 ? l.count - 1 - l.median : l.median;
         if (steps == 0)
             continue;
-        gb_value step = gb_op_slice(g, raw, 2, side == 0 ? 1 : 1 + above, steps);
+        gb_value step = gb_build_linear(build, side == 0 ? "head.above" : "head.below", last,
+                                        horizon * steps, true, 0.0f);
+        step = gb_op_reshape(g, step, GB_SHAPE(batch, horizon, steps));
         step = gb_op_unary(g, GB_UNARY_SOFTPLUS, gb_op_affine(g, step, 1.0f, STEP_OFFSET));
         step = gb_op_cumsum(g, step);
         parts[count++] = side == 0 ? gb_op_add(g, median, step) : gb_op_sub(g, median, step);
