@@ -8,26 +8,18 @@
  * The weight's gradient is cut by columns: one part adds all rows in order. */
 #include <string.h>
 
-#include "tensor/graph.h"
+#include "tensor/op/dwconv.h"
 
 /* Columns of the weight's gradient that one part owns. */
 #define COLUMNS 32
 
 gb_value gb_op_dwconv(gb_graph *g, gb_value x, gb_value weight)
 {
-    if (!gb_graph_usable(g, "dwconv", 2, (gb_value[]){x, weight}))
+    if (!gb_graph_usable(g, "dwconv", 2, (gb_value[]){x, weight}) ||
+        !gb_dwconv_fits(g, "dwconv", x, weight))
         return GB_NONE;
-    const gb_node *n = gb_graph_node(g, x), *w = gb_graph_node(g, weight);
-    char text[2][96];
-    if (n->dtype != GB_F32 || n->shape.rank != 3 || w->dtype != GB_F32 || w->shape.rank != 2 ||
-        w->shape.dim[1] != n->shape.dim[2])
-        return gb_graph_mistake(
-            g, GB_ERR_SHAPE,
-            "dwconv: x is %s %s and weight %s %s, expected F32 [batch, "
-            "sequence, width] and F32 [kernel size, width]",
-            gb_dtype_name(n->dtype), gb_shape_text(&n->shape, text[0], sizeof text[0]),
-            gb_dtype_name(w->dtype), gb_shape_text(&w->shape, text[1], sizeof text[1]));
-    return gb_graph_append(g, GB_OP_DWCONV, GB_F32, n->shape, 2, (gb_value[]){x, weight}, NULL);
+    return gb_graph_append(g, GB_OP_DWCONV, GB_F32, gb_value_shape(g, x), 2,
+                           (gb_value[]){x, weight}, NULL);
 }
 
 static void dwconv_gradient(gb_graph *g, const gb_grad *grad)
@@ -47,13 +39,6 @@ static void dwconv_gradient(gb_graph *g, const gb_grad *grad)
     }
 }
 
-static void
-add_product(int64_t n, const float *restrict a, const float *restrict b, float *restrict y)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] += a[i] * b[i];
-}
-
 static void dwconv_rows(const gb_run *run, int64_t begin, int64_t end, int thread)
 {
     (void)thread;
@@ -64,7 +49,7 @@ static void dwconv_rows(const gb_run *run, int64_t begin, int64_t end, int threa
         int64_t t = r % T, first = t < K - 1 ? K - 1 - t : 0;
         memset(y, 0, (size_t)D * sizeof *y);
         for (int64_t k = first; k < K; k++)
-            add_product(D, w + k * D, x + (r - (K - 1) + k) * D, y);
+            gb_dwconv_add_product(D, w + k * D, x + (r - (K - 1) + k) * D, y);
     }
 }
 
@@ -78,7 +63,7 @@ static void dwconv_grad_x_rows(const gb_run *run, int64_t begin, int64_t end, in
         int64_t after = T - 1 - r % T, first = after < K - 1 ? K - 1 - after : 0;
         memset(dx, 0, (size_t)D * sizeof *dx);
         for (int64_t k = first; k < K; k++)
-            add_product(D, w + k * D, dy + (r + (K - 1) - k) * D, dx);
+            gb_dwconv_add_product(D, w + k * D, dy + (r + (K - 1) - k) * D, dx);
     }
 }
 
@@ -105,8 +90,8 @@ static void weight_columns(
     for (int64_t b = 0; b < B; b++) {
         float sum[COLUMNS] = {0};
         for (int64_t t = shift; t < T; t++)
-            add_product(columns, dy + (b * T + t) * D + column,
-                        x + (b * T + t - shift) * D + column, sum);
+            gb_dwconv_add_product(columns, dy + (b * T + t) * D + column,
+                                  x + (b * T + t - shift) * D + column, sum);
         for (int64_t c = 0; c < columns; c++)
             total[c] += sum[c];
     }

@@ -7,7 +7,7 @@
  * A kernel of one row needs no rows before: it is dwconv, and there is no cache. */
 #include <string.h>
 
-#include "tensor/graph.h"
+#include "tensor/op/dwconv.h"
 
 static bool cache_fits(gb_graph *g, gb_value x, gb_value weight, gb_value cache)
 {
@@ -27,34 +27,18 @@ static bool cache_fits(gb_graph *g, gb_value x, gb_value weight, gb_value cache)
 
 gb_value gb_op_dwconv_cached(gb_graph *g, gb_value x, gb_value weight, gb_value cache)
 {
-    if (!gb_graph_usable(g, "dwconv_cached", 2, (gb_value[]){x, weight}))
+    if (!gb_graph_usable(g, "dwconv_cached", 2, (gb_value[]){x, weight}) ||
+        !gb_dwconv_fits(g, "dwconv_cached", x, weight))
         return GB_NONE;
-    const gb_node *n = gb_graph_node(g, x), *w = gb_graph_node(g, weight);
-    char text[2][96];
-    if (n->dtype != GB_F32 || n->shape.rank != 3 || w->dtype != GB_F32 || w->shape.rank != 2 ||
-        w->shape.dim[1] != n->shape.dim[2])
-        return gb_graph_mistake(
-            g, GB_ERR_SHAPE,
-            "dwconv_cached: x is %s %s and weight %s %s, expected F32 [batch, "
-            "sequence, width] and F32 [kernel size, width]",
-            gb_dtype_name(n->dtype), gb_shape_text(&n->shape, text[0], sizeof text[0]),
-            gb_dtype_name(w->dtype), gb_shape_text(&w->shape, text[1], sizeof text[1]));
-    if (w->shape.dim[0] == 1)
+    if (gb_value_shape(g, weight).dim[0] == 1)
         return gb_op_dwconv(g, x, weight);
     if (!gb_graph_usable(g, "dwconv_cached", 1, &cache) || !cache_fits(g, x, weight, cache))
         return GB_NONE;
-    gb_shape shape = n->shape, cache_shape = gb_value_shape(g, cache);
+    gb_shape shape = gb_value_shape(g, x), cache_shape = gb_value_shape(g, cache);
     gb_value read[] = {x, weight, cache}, shift[] = {cache, x};
     gb_value y = gb_graph_append(g, GB_OP_DWCONV_CACHED, GB_F32, shape, 3, read, NULL);
     gb_graph_append(g, GB_OP_DWCONV_SHIFT, GB_F32, cache_shape, 2, shift, NULL);
     return y;
-}
-
-static void
-add_product(int64_t n, const float *restrict a, const float *restrict b, float *restrict y)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] += a[i] * b[i];
 }
 
 static void dwconv_cached_rows(const gb_run *run, int64_t begin, int64_t end, int thread)
@@ -70,7 +54,7 @@ static void dwconv_cached_rows(const gb_run *run, int64_t begin, int64_t end, in
             int64_t row = t - (K - 1) + k; /* of x; before it, of the cache */
             const float *from =
                 row < 0 ? cache + (b * (K - 1) + K - 1 + row) * D : x + (b * T + row) * D;
-            add_product(D, w + k * D, from, y);
+            gb_dwconv_add_product(D, w + k * D, from, y);
         }
     }
 }
