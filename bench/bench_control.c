@@ -176,7 +176,8 @@ static gb_status measure(const gb_model *model, gb_dtype compute, int calls, lat
 /* The peer's p50, p99 and p99.9 in ms; false when it cannot run here. */
 static bool ask_peer(double out[3])
 {
-    FILE *pipe = popen("python3 " GENBA_SOURCE_DIR "/bench/peer/torch_policy.py 2>/dev/null", "r");
+    FILE *pipe =
+        popen("/usr/bin/python3 " GENBA_SOURCE_DIR "/bench/peer/torch_policy.py 2>/dev/null", "r");
     if (!pipe)
         return false;
     int found = fscanf(pipe, "%lf %lf %lf", &out[0], &out[1], &out[2]);

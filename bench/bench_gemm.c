@@ -12,7 +12,7 @@
 
 enum {
     ROUNDS_MAX = 25,
-    REST_US = 1500
+    REST_US = 10000 /* OpenMP's threads spin for milliseconds */
 };
 static const double ROUND_NS = 4e6;
 

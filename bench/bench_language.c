@@ -11,7 +11,7 @@
 
 enum {
     STEPS = 200,
-    QUICK_STEPS = 20,
+    QUICK_STEPS = 40,
     EVERY = 20, /* steps between validations */
     BATCH = 8,
     LENGTH = 128,

@@ -38,6 +38,7 @@ typedef struct pool_worker {
     gb_pool *pool;
     pthread_t thread;
     int index; /* 1.. */
+    int core;  /* where it is pinned; -1: anywhere */
 } pool_worker;
 
 struct gb_pool {
@@ -50,6 +51,8 @@ struct gb_pool {
     atomic_int caller_parked;
     _Alignas(CACHE_LINE) atomic_bool stop;
     bool spin;
+    int free_core; /* the core that no worker is pinned to: the caller's; -1: workers are not pinned
+                    */
     int threads;
     pool_worker *workers; /* [threads]; 0 is the caller and stays empty */
 };
@@ -140,6 +143,32 @@ static void wait_finished(gb_pool *pool, unsigned before)
     atomic_store(&pool->caller_parked, 0);
 }
 
+static void pin(pool_worker *worker, int core)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    /* Refusal changes speed only. */
+    (void)pthread_setaffinity_np(worker->thread, sizeof one, &one);
+    worker->core = core;
+}
+
+/* The caller runs where the kernel put it. Were that a worker's core, the two would take turns
+ * while another core idles: the worker moves to the free one. */
+static void make_way(gb_pool *pool)
+{
+    int core = sched_getcpu();
+    if (core < 0 || core == pool->free_core)
+        return;
+    for (int i = 1; i < pool->threads; i++) {
+        if (pool->workers[i].core != core)
+            continue;
+        pin(&pool->workers[i], pool->free_core);
+        pool->free_core = core;
+        return;
+    }
+}
+
 void gb_pool_run(gb_pool *pool, gb_part_fn fn, void *context, int64_t parts)
 {
     if (pool == NULL || pool->threads == 1 || parts <= 1) {
@@ -147,6 +176,8 @@ void gb_pool_run(gb_pool *pool, gb_part_fn fn, void *context, int64_t parts)
             fn(context, part, 0);
         return;
     }
+    if (pool->free_core >= 0)
+        make_way(pool);
     unsigned before = atomic_load_explicit(&pool->finished, memory_order_relaxed);
     uint32_t number = pool->job.number + 1;
     pool->job = (pool_job){.fn = fn, .context = context, .parts = parts, .number = number};
@@ -161,18 +192,13 @@ void gb_pool_run(gb_pool *pool, gb_part_fn fn, void *context, int64_t parts)
         wait_finished(pool, before);
 }
 
-/* Worker i gets the i-th core of the process; the caller is left where its owner put it. */
-static void pin(pthread_t thread, const cpu_set_t *allowed, int index)
+/* The index-th core of the process. */
+static int core_at(const cpu_set_t *allowed, int index)
 {
-    for (int core = 0, rank = 0; core < CPU_SETSIZE; core++) {
-        if (!CPU_ISSET(core, allowed) || rank++ != index)
-            continue;
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(core, &one);
-        (void)pthread_setaffinity_np(thread, sizeof one, &one); /* refusal changes speed only */
-        return;
-    }
+    for (int core = 0, rank = 0; core < CPU_SETSIZE; core++)
+        if (CPU_ISSET(core, allowed) && rank++ == index)
+            return core;
+    return -1;
 }
 
 /* Workers take no signals: those belong to the program's own threads. */
@@ -183,17 +209,18 @@ static gb_status start_workers(gb_pool *pool, int threads)
     bool pinned = sched_getaffinity(0, sizeof allowed, &allowed) == 0 &&
                   threads <= CPU_COUNT(&allowed) && threads <= gb_cpu_get()->cores;
     pool->spin = threads <= gb_cpu_get()->cores;
+    pool->free_core = pinned ? core_at(&allowed, 0) : -1;
     sigset_t every, old;
     sigfillset(&every);
     pthread_sigmask(SIG_SETMASK, &every, &old);
     int error = 0;
     while (error == 0 && pool->threads < threads) {
         pool_worker *worker = &pool->workers[pool->threads];
-        *worker = (pool_worker){.pool = pool, .index = pool->threads};
+        *worker = (pool_worker){.pool = pool, .index = pool->threads, .core = -1};
         error = pthread_create(&worker->thread, NULL, work, worker);
         if (error == 0) {
             if (pinned)
-                pin(worker->thread, &allowed, worker->index);
+                pin(worker, core_at(&allowed, worker->index));
             pool->threads++;
         }
     }
