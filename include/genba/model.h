@@ -70,7 +70,7 @@ typedef enum gb_block_kind {
 } gb_block_kind;
 
 /* x += op(RMSNorm x); x += SwiGLU(RMSNorm x), op a gated short convolution or grouped-query
- * attention (FACTS: LFM2 layers). No blocks: tokens go to the head as they are. */
+ * attention (the layers of LFM2, Liquid AI 2025). No blocks: tokens go to the head as they are. */
 typedef struct gb_backbone_config {
     int width;
     gb_block_kind *blocks; /* [block_count] */
@@ -100,10 +100,9 @@ typedef struct gb_head_config {
     int action_size;   /* flow: values in an action; 0: 2 */
     char *relative_to; /* flow: a point stream; actions are predicted relative to its last value;
                           NULL: absolute */
-    int width, hidden, blocks,
-        time_features;         /* flow: the denoiser's sizes (FACTS 8: 256, 512, 4, 64) */
-    int euler_steps;           /* flow, at inference */
-    float temperature;         /* flow: start from temperature x noise */
+    int width, hidden, blocks, time_features; /* flow: the denoiser's sizes, say 256, 512, 4, 64 */
+    int euler_steps;                          /* flow, at inference */
+    float temperature;                        /* flow: start from temperature x noise */
     int execute;               /* flow: actions carried out before the next inference */
     float clip_low, clip_high; /* flow: actions are clipped to this box (equal: not clipped) */
 } gb_head_config;
