@@ -81,7 +81,7 @@ cp -r "$work/run/model" "$work/cut"
 truncate -s -100 "$work/cut/weights.safetensors"
 expect 3 "weights.safetensors" "$genba" inspect "$work/cut"
 cp -r "$work/run/model" "$work/edited"
-printf '\001' | dd of="$work/edited/weights.safetensors" bs=1 seek=200000 conv=notrunc 2>/dev/null
+printf 'damaged!' | dd of="$work/edited/weights.safetensors" bs=1 seek=200000 conv=notrunc 2>/dev/null
 expect 3 "weights.safetensors" "$genba" forecast "$work/edited" "$nab"
 expect 3 "flow" "$genba" run "$work/run/model" --episodes 1
 
