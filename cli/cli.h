@@ -61,7 +61,7 @@ int fail_with(gb_status status);
 /* ---- progress
  * ------------------------------------------------------------------------------------ */
 typedef struct progress {
-    bool terminal, json, quiet;
+    bool terminal, quiet;
     bool open;        /* a bar stands on the current line */
     int64_t shown_ns; /* when it was last drawn */
     int tenths;       /* plain lines: last tenth said */

@@ -42,6 +42,68 @@ static void print_suites(void)
                info->models, info->baselines);
 }
 
+/* Runs one suite and prints it. */
+static gb_status run_suite(const char *name, const gb_suite_options *options, bool json)
+{
+    gb_suite_result *result;
+    GB_TRY(gb_suite_run(name, options, &result));
+    progress_close(options->progress_context);
+    gb_status status = print_suite(result, json);
+    gb_suite_result_destroy(result);
+    return status;
+}
+
+/* The suites that a run's recipe names under `eval`, each on the data sets it names. */
+static gb_status
+run_recipe_suites(const gb_recipe *recipe, const gb_suite_options *given, bool json)
+{
+    if (recipe->suite_count == 0)
+        return gb_fail(GB_ERR_NOT_FOUND,
+                       "the recipe of this run names no suite under eval: name one "
+                       "here, as in genba eval ett RUN/model");
+    for (unsigned i = 0; i < recipe->suite_count; i++) {
+        const gb_suite_config *config = &recipe->suites[i];
+        gb_suite_options options = *given;
+        char only[1024] = "";
+        size_t used = 0;
+        for (unsigned k = 0; k < config->source_count && used < sizeof only; k++)
+            used += (size_t)snprintf(only + used, sizeof only - used, "%s%s", k ? " " : "",
+                                     config->sources[k]);
+        if (!options.only && config->source_count)
+            options.only = only;
+        if (!options.episodes)
+            options.episodes = (int)config->episodes;
+        GB_TRY(run_suite(config->suite, &options, json));
+    }
+    return GB_OK;
+}
+
+/* `run` is a run folder: its recipe says which suites, its model folder what is judged. */
+static gb_status evaluate_run(const char *run, gb_suite_options *options, bool json)
+{
+    char path[4096];
+    gb_recipe *recipe;
+    gb_model *model;
+    snprintf(path, sizeof path, "%s/recipe.yaml", run);
+    GB_TRY(gb_recipe_load(path, &recipe));
+    snprintf(path, sizeof path, "%s/model", run);
+    gb_status status = gb_model_load(path, &model);
+    if (status == GB_OK) {
+        options->model = model;
+        status = run_recipe_suites(recipe, options, json);
+        gb_model_destroy(model);
+    }
+    gb_recipe_free(recipe);
+    return status;
+}
+
+static bool is_run(const char *folder)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/run.json", folder);
+    return gb_file_exists(path);
+}
+
 static int run_eval(int argc, char **argv)
 {
     const char *places[2] = {NULL, NULL};
@@ -80,18 +142,18 @@ static int run_eval(int argc, char **argv)
     suite.progress = json ? NULL : progress_work;
     suite.progress_context = &bar;
     gb_model *model = NULL;
-    gb_suite_result *result = NULL;
     gb_status status = pool_for(threads, &suite.pool);
-    if (status == GB_OK && places[1])
-        status = gb_model_load(places[1], &model);
-    suite.model = model;
-    if (status == GB_OK)
-        status = gb_suite_run(places[0], &suite, &result);
+    if (status == GB_OK && !places[1] && is_run(places[0])) {
+        status = evaluate_run(places[0], &suite, json);
+    } else if (status == GB_OK) {
+        if (places[1])
+            status = gb_model_load(places[1], &model);
+        suite.model = model;
+        if (status == GB_OK)
+            status = run_suite(places[0], &suite, json);
+    }
     progress_close(&bar);
-    if (status == GB_OK)
-        status = print_suite(result, json);
     code = status == GB_OK ? EXIT_DONE : fail_with(status);
-    gb_suite_result_destroy(result);
     gb_model_destroy(model);
     gb_pool_destroy(suite.pool);
     return code;
@@ -99,7 +161,8 @@ static int run_eval(int argc, char **argv)
 
 const cli_command command_eval = {
     "eval", "score a model on a benchmark beside baselines and published figures",
-    "usage: genba eval SUITE [MODEL] [options]      genba eval --list\n\n"
+    "usage: genba eval SUITE [MODEL] [options]      genba eval RUN      genba eval --list\n\n"
+    "  RUN               a run folder: the suites its recipe names under eval\n"
     "  SUITE             ett, skab, cmapss or pusht (--list says more)\n"
     "  MODEL             a model folder; without one only baselines and published figures\n"
     "  --only \"A B\"      data sets of the suite\n"

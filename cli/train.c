@@ -31,7 +31,8 @@ static void print_result(const gb_train_result *result, const char *folder, bool
         printf("trained %lld steps in %s%s\n", (long long)result->step,
                duration_text(result->seconds, seconds, sizeof seconds),
                result->stopped_early ? " (stopped early: held-out loss rose)" : "");
-    printf("model     %s/model\nmetrics   %s/metrics.jsonl\n", folder, folder);
+    printf("model     %s/model\nmetrics   %s/metrics.jsonl\nscore it  genba eval %s\n", folder,
+           folder, folder);
 }
 
 static int run_train(int argc, char **argv)

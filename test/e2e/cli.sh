@@ -49,6 +49,7 @@ expect 4 'nowhere.yaml' "$genba" train nowhere.yaml --out "$work/no"
 expect 0 "trained 4 steps" "$genba" train examples/ett.yaml --steps 4 --out "$work/run"
 expect 0 "was finished before" "$genba" train examples/ett.yaml --steps 4 --out "$work/run"
 expect 0 "checksum holds" "$genba" inspect "$work/run/model"
+expect 0 "ETTh1" "$genba" eval "$work/run" --window-step 100 --resamples 0
 nab=data/nab/machine_temperature_system_failure.csv
 [ -f $nab ] || nab=$(find data/nab -name 'machine_temperature*.csv' | head -1)
 expect 0 "time,series,q0.1" "$genba" forecast "$work/run/model" "$nab" --horizon 96
@@ -92,6 +93,9 @@ expect 0 "trained 120 steps" "$genba" train examples/pusht.yaml --steps 120 --th
 cmp "$work/stopped/model/weights.safetensors" "$work/whole/model/weights.safetensors" ||
     { echo "FAILED: a stopped and continued run gives other bits"; failures=$((failures + 1)); }
 expect 0 "decisions" "$genba" run "$work/whole/model" --plant pusht --episodes 1
+expect 0 "2 episodes from seeds" "$genba" eval "$work/whole" --episodes 2 --resamples 0
+sed '/^eval:/,$d' examples/pusht.yaml >"$work/whole/recipe.yaml"
+expect 3 "names no suite" "$genba" eval "$work/whole"
 expect 3 "plant" "$genba" run "$work/whole/model" --plant moon --episodes 1
 
 [ $failures -eq 0 ] && echo "all as expected"
