@@ -14,6 +14,40 @@ genba_need(CYAML libcyaml libcyaml-dev)
 genba_need(YAML yaml-0.1 libyaml-dev)
 genba_need(SODIUM libsodium libsodium-dev)
 genba_need(CMOCKA cmocka libcmocka-dev)
+genba_need(ZSTD libzstd libzstd-dev)
+genba_need(LZ4 liblz4 liblz4-dev)
+genba_need(SQLITE sqlite3 libsqlite3-dev)
+genba_need(PNG libpng libpng-dev)
+genba_need(TURBOJPEG libturbojpeg libturbojpeg0-dev)
+
+# udunits2 ships no pkg-config file on Debian.
+find_path(UDUNITS_INCLUDE udunits2.h PATH_SUFFIXES udunits2)
+find_library(UDUNITS_LIBRARY udunits2)
+if(NOT UDUNITS_INCLUDE OR NOT UDUNITS_LIBRARY)
+    message(FATAL_ERROR "udunits2 was not found: install it with  apt install libudunits2-dev")
+endif()
+add_library(udunits2 INTERFACE)
+target_include_directories(udunits2 SYSTEM INTERFACE ${UDUNITS_INCLUDE})
+target_link_libraries(udunits2 INTERFACE ${UDUNITS_LIBRARY})
+
+# By feature: one that is missing turns its readers off; genba doctor says so. Sources see
+# GENBA_WITH_<FEATURE>.
+set(GENBA_CORE PkgConfig::JANSSON PkgConfig::CYAML PkgConfig::YAML PkgConfig::SODIUM PkgConfig::ZSTD
+    PkgConfig::LZ4 PkgConfig::SQLITE PkgConfig::PNG PkgConfig::TURBOJPEG)
+set(GENBA_FEATURES)
+function(genba_feature feature)
+    pkg_check_modules(${feature} IMPORTED_TARGET ${ARGN})
+    if(${feature}_FOUND)
+        set(GENBA_FEATURES ${GENBA_FEATURES} ${feature} PARENT_SCOPE)
+    else()
+        message(STATUS "without ${feature}: ${ARGN} not found")
+    endif()
+endfunction()
+genba_feature(HDF5 hdf5-serial)
+genba_feature(SNDFILE sndfile)
+genba_feature(LIBAV libavformat libavcodec libavutil libswscale)
+genba_feature(SNAPPY snappy)
+genba_feature(MOSQUITTO libmosquitto)
 
 # Chipmunk ships no pkg-config file on Debian.
 find_path(CHIPMUNK_INCLUDE chipmunk/chipmunk.h)

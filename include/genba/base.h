@@ -35,7 +35,8 @@ extern "C" {
     X(GB_ERR_UNSUPPORTED, 9, "this build or this machine lacks a feature")                         \
     X(GB_ERR_NOT_FOUND, 10, "no such name")                                                        \
     X(GB_ERR_INTERRUPTED, 11, "stopped on request; what was done is saved")                        \
-    X(GB_ERR_NUMERIC, 12, "a number is not finite or a system has no solution")
+    X(GB_ERR_NUMERIC, 12, "a number is not finite or a system has no solution")                    \
+    X(GB_ERR_REFUSED, 13, "a label or a policy of this site forbids it")
 
 typedef enum gb_status {
 #define GB_STATUS_ENUM(name, code, text) name = code,

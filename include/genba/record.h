@@ -43,13 +43,68 @@ typedef enum gb_time_base {
     GB_TIME_ROW    /* no clock: the row's number times a nominal period */
 } gb_time_base;
 
-/* How far a sample can be believed. MISSING: at least one of its values is absent (NaN). */
+/* How one value of a sample is kept. BYTES: each sample is a run of bytes of its own length (text,
+ * a compressed picture), described by gb_stream_spec.encoding. */
+#define GB_VALUE_TYPE_LIST(X)                                                                      \
+    X(GB_VALUE_F32, "f32", 4)                                                                      \
+    X(GB_VALUE_F64, "f64", 8)                                                                      \
+    X(GB_VALUE_I8, "i8", 1)                                                                        \
+    X(GB_VALUE_U8, "u8", 1)                                                                        \
+    X(GB_VALUE_I16, "i16", 2)                                                                      \
+    X(GB_VALUE_U16, "u16", 2)                                                                      \
+    X(GB_VALUE_I32, "i32", 4)                                                                      \
+    X(GB_VALUE_U32, "u32", 4)                                                                      \
+    X(GB_VALUE_I64, "i64", 8)                                                                      \
+    X(GB_VALUE_U64, "u64", 8)                                                                      \
+    X(GB_VALUE_BYTES, "bytes", 0)
+
+typedef enum gb_value_type {
+#define GB_VALUE_TYPE_ENUM(name, text, bytes) name,
+    GB_VALUE_TYPE_LIST(GB_VALUE_TYPE_ENUM)
+#undef GB_VALUE_TYPE_ENUM
+    GB_VALUE_TYPE_COUNT
+} gb_value_type;
+
+/* How far a sample can be believed (after the severities of OPC UA Part 8, StatusCode). MISSING: at
+ * least one of its values is absent (NaN). */
 typedef enum gb_quality {
     GB_QUALITY_GOOD,
-    GB_QUALITY_UNCERTAIN, /* doubtful stamp: repeated or earlier than the one before */
-    GB_QUALITY_BAD,       /* out of the declared range */
+    GB_QUALITY_UNCERTAIN,
+    GB_QUALITY_BAD,
     GB_QUALITY_MISSING
 } gb_quality;
+
+/* Why a sample is not simply good: the reason, the quality it gives, its name. A sample with
+ * several reasons carries the one of the worst quality, the first found of those. */
+#define GB_REASON_LIST(X)                                                                          \
+    X(GB_REASON_NONE, GB_QUALITY_GOOD, "none")                                                     \
+    X(GB_REASON_CORRECTED_CLOCK, GB_QUALITY_GOOD,                                                  \
+      "corrected_clock") /* time moved by a known law */                                           \
+    X(GB_REASON_ANONYMISED, GB_QUALITY_GOOD, "anonymised")                                         \
+    X(GB_REASON_AFTER_GAP, GB_QUALITY_GOOD, "after_gap") /* the first sample after a gap */        \
+    X(GB_REASON_REPEATED_TIME, GB_QUALITY_UNCERTAIN, "repeated_time")                              \
+    X(GB_REASON_BACKWARD_TIME, GB_QUALITY_UNCERTAIN, "backward_time")                              \
+    X(GB_REASON_AMBIGUOUS_TIME, GB_QUALITY_UNCERTAIN, "ambiguous_time") /* in the fold of DST */   \
+    X(GB_REASON_STUCK, GB_QUALITY_UNCERTAIN, "stuck")                                              \
+    X(GB_REASON_SPIKE, GB_QUALITY_UNCERTAIN, "spike")                                              \
+    X(GB_REASON_STALE, GB_QUALITY_UNCERTAIN, "stale") /* the source calls it old */                \
+    X(GB_REASON_OUT_OF_RANGE, GB_QUALITY_BAD, "out_of_range")                                      \
+    X(GB_REASON_SOURCE_BAD, GB_QUALITY_BAD, "source_bad") /* the source calls it bad */            \
+    X(GB_REASON_SENTINEL, GB_QUALITY_MISSING, "sentinel") /* a number that means "no value" */     \
+    X(GB_REASON_NOT_A_VALUE, GB_QUALITY_MISSING, "not_a_value") /* "err" where a number belongs */ \
+    X(GB_REASON_ABSENT, GB_QUALITY_MISSING, "absent")
+
+typedef enum gb_reason {
+#define GB_REASON_ENUM(name, quality, text) name,
+    GB_REASON_LIST(GB_REASON_ENUM)
+#undef GB_REASON_ENUM
+    GB_REASON_COUNT
+} gb_reason;
+
+/* A fact that has no field of its own: {"source_unit", "degF"}. */
+typedef struct gb_pair {
+    const char *key, *value;
+} gb_pair;
 
 #define GB_STREAM_RANK_MAX 3
 #define GB_STREAM_NAME_MAX 127         /* bytes of a name */
@@ -66,14 +121,28 @@ typedef struct gb_stream_spec {
     gb_time_base time_base;
     double rate_hz;            /* nominal; 0 = unknown or irregular */
     const char *const *labels; /* [size] names of the values ("HUFL"), or NULL */
+    gb_value_type value_type;
+    const char *encoding; /* of BYTES: "utf-8", "json", "jpeg", "png", "av1", "h264", "cdr", ... */
+    const char *clock;    /* whose clock stamped it: "plc1"; "" the recording's */
+    const char *frame;    /* coordinate frame: "base_link"; "" none */
+    const gb_pair *pairs; /* [pair_count] further facts: where it came from, how it was converted */
+    int pair_count;
 } gb_stream_spec;
 
 /* A scalar without unit called `name`; set the rest. */
 GB_API gb_stream_spec gb_stream_spec_defaults(const char *name);
 /* Product of the shape; 1 for rank 0. */
 GB_API int64_t gb_stream_spec_size(const gb_stream_spec *spec);
+/* The value of a pair of that key, or NULL. */
+GB_API const char *gb_pair_find(const gb_pair *pairs, int count, const char *key);
+GB_API const char *gb_value_type_name(gb_value_type type); /* "f32"; "?" out of range */
+GB_API size_t gb_value_type_bytes(gb_value_type type);     /* 0 for BYTES */
+/* GB_ERR_NOT_FOUND names the types there are; the same for kinds below. */
+GB_API GB_MUST gb_status gb_value_type_parse(const char *text, gb_value_type *out);
+GB_API const char *gb_reason_name(gb_reason reason);    /* "stuck"; "?" out of range */
+GB_API gb_quality gb_reason_quality(gb_reason reason);  /* the quality a reason gives */
+GB_API const char *gb_quality_name(gb_quality quality); /* "good", "uncertain", "bad", "missing" */
 GB_API const char *gb_stream_kind_name(gb_stream_kind kind); /* "scalar"; "?" out of range */
-/* GB_ERR_NOT_FOUND names the kinds there are. */
 GB_API GB_MUST gb_status gb_stream_kind_parse(const char *text, gb_stream_kind *out);
 
 /* ---- recordings ----------------------------------------------------------------------------- */
@@ -84,7 +153,12 @@ typedef struct gb_recording_info {
     const char *source;      /* the file it came from */
     const char *instruction; /* what was asked for, in words */
     const char *outcome;     /* "success", "failure", ... */
-    const char *residency;   /* where the data may be used; "" no limit stated */
+    const char *residency;   /* where the data may be used: "JP"; "" no limit stated */
+    const char *owner;       /* whose data it is */
+    const char *licence;     /* SPDX identifier or a name */
+    const char *purpose;     /* what it may be used for: "train,inspect"; "" no limit stated */
+    const gb_pair *pairs;    /* [pair_count] further facts */
+    int pair_count;
 } gb_recording_info;
 
 typedef struct gb_recording gb_recording;
@@ -99,6 +173,7 @@ GB_API GB_MUST gb_status gb_recording_builder_stream(gb_recording_builder *build
                                                      const gb_stream_spec *spec,
                                                      int *out_stream);
 /* Appends `count` samples: time_ns [count], values [count x size], quality [count] or NULL (good).
+ * The stream's value_type must be F32 here; gb_dataset_sink_create (sink.h) takes every type.
  * A sample with a NaN becomes GB_QUALITY_MISSING. Times may repeat or step back; the stream then
  * says so (gb_stream_view.ordered). Nothing is appended on failure. */
 GB_API GB_MUST gb_status gb_recording_builder_append(gb_recording_builder *builder,
@@ -118,11 +193,15 @@ typedef struct gb_stream_view {
     int64_t size;           /* values in one sample */
     int64_t count;          /* n */
     const int64_t *time_ns; /* [n]; shared by streams that were sampled together */
-    const float *values;    /* [n x size], NaN where missing */
+    const float *values;    /* [n x size], NaN where missing; NULL for pictures and BYTES */
     const uint8_t *quality; /* [n] of gb_quality */
-    bool ordered;           /* time never steps back */
-    bool clean;             /* every sample is GOOD or UNCERTAIN: no NaN, nothing out of range */
-    int64_t period_ns;      /* the one step between all samples; 0 when steps differ or n < 2 */
+    const uint8_t *reason;  /* [n] of gb_reason, or NULL: none */
+    const unsigned char
+        *raw;              /* pictures of value_type U8: [n x size]; BYTES: all runs, end to end */
+    const int64_t *offset; /* BYTES: sample i is raw[offset[i] .. offset[i + 1]); else NULL */
+    bool ordered;          /* time never steps back */
+    bool clean;            /* every sample is GOOD or UNCERTAIN: no NaN, nothing out of range */
+    int64_t period_ns;     /* the one step between all samples; 0 when steps differ or n < 2 */
 } gb_stream_view;
 
 GB_API void gb_recording_destroy(gb_recording *recording); /* NULL is fine */

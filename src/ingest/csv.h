@@ -35,6 +35,15 @@ GB_MUST gb_status gb_csv_read(const gb_csv_plan *plan,
                               gb_ingest_report *report,
                               gb_dataset *dataset);
 
+/* CSV by a map from rows that are open already (files, memory). */
+struct gb_stream_map;
+GB_MUST gb_status gb_csv_read_mapped(const struct gb_stream_map *map,
+                                     gb_rows *rows,
+                                     const char *name,
+                                     const gb_ingest_options *options,
+                                     gb_ingest_report *report,
+                                     gb_dataset *dataset);
+
 /* Records a wrong cell or row (column -1) and returns GB_OK, or fails when `strict`. */
 GB_MUST gb_status gb_csv_problem(bool strict,
                                  const gb_rows *rows,

@@ -167,10 +167,7 @@ gb_status gb_csv_read_mapped(const gb_stream_map *map,
                                                               : (int)options->bad_cells;
     gb_layout layout;
     target t = {map, rows, &layout, arena};
-    gb_csv_plan plan = {.info = {.name = name,
-                                 .source = rows->origin,
-                                 .instruction = data->instruction,
-                                 .residency = data->residency},
+    gb_csv_plan plan = {.info = gb_map_info(map, name, rows->origin),
                         .layout = &layout,
                         .missing = (const char *const *)data->csv.missing,
                         .missing_count = (int)data->csv.missing_count,
@@ -191,18 +188,30 @@ gb_status gb_csv_read_mapped(const gb_stream_map *map,
     return status;
 }
 
-static gb_status read_file(const gb_stream_map *map,
-                           const char *path,
-                           const char *name,
-                           const gb_ingest_options *options,
-                           gb_ingest_report *report,
-                           gb_dataset *dataset)
+static gb_status emit_all(const gb_dataset *dataset, gb_sink *sink)
+{
+    for (int64_t i = 0; i < gb_dataset_count(dataset); i++)
+        GB_TRY(gb_recording_emit(gb_dataset_get(dataset, i), sink));
+    return GB_OK;
+}
+
+static gb_status read_source(const gb_source *source)
 {
     gb_rows rows;
-    GB_TRY(gb_rows_open_file(path, options->line_limit_bytes, &rows, &report->byte_order_mark));
-    gb_status status = gb_csv_read_mapped(map, &rows, name, options, report, dataset);
+    GB_TRY(gb_rows_open_file(source->path, source->options->line_limit_bytes, &rows,
+                             &source->report->byte_order_mark));
+    gb_dataset *dataset = NULL;
+    gb_status status = gb_dataset_create(&dataset);
+    if (status == GB_OK)
+        status = gb_csv_read_mapped(source->map, &rows, source->name, source->options,
+                                    source->report, dataset);
+    if (status == GB_OK)
+        status = emit_all(dataset, source->sink);
+    gb_dataset_destroy(dataset);
     gb_rows_close(&rows);
     return status;
 }
 
-const gb_reader gb_reader_csv = {"csv", read_file};
+static const char *const ends[] = {".csv", ".tsv", ".txt", NULL};
+
+const gb_reader gb_reader_csv = {"csv", false, ends, read_source, NULL};

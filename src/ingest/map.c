@@ -22,6 +22,16 @@ static const cyaml_strval_t extra_names[] = {{"error", 0}, {"ignore", 1}};
 static const cyaml_strval_t bad_cells[] = {{"tolerant", GB_BAD_CELLS_TOLERANT},
                                            {"strict", GB_BAD_CELLS_STRICT}};
 
+static const cyaml_strval_t extra_columns[] = {{"ignore", GB_MAP_EXTRA_IGNORE},
+                                               {"report", GB_MAP_EXTRA_REPORT}};
+static const cyaml_strval_t row_policies[] = {{"flag", GB_MAP_ROWS_FLAG},
+                                              {"reject", GB_MAP_ROWS_REJECT}};
+static const cyaml_strval_t folds[] = {{"earlier", 0}, {"later", 1}};
+static const cyaml_strval_t label_formats[] = {
+    {"none", GB_MAP_LABELS_NONE}, {"voc", GB_MAP_LABELS_VOC}, {"coco", GB_MAP_LABELS_COCO}};
+
+#define VALUE_TYPE_ENTRY(value, text, bytes) {text, value + 1},
+static const cyaml_strval_t value_types[] = {{"auto", 0}, GB_VALUE_TYPE_LIST(VALUE_TYPE_ENTRY)};
 #define KIND_ENTRY(value, text) {text, value + 1},
 static const cyaml_strval_t kinds[] = {{"auto", 0}, GB_STREAM_KIND_LIST(KIND_ENTRY)};
 #define FORMAT_ENTRY(value, text) {text, value + 1},
@@ -35,6 +45,24 @@ static const cyaml_schema_value_t double_schema = {CYAML_VALUE_FLOAT(CYAML_FLAG_
     CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, field, 0,          \
                            LINE_BYTES)
 
+#define OPTIONAL_NUMBER(key, type, field)                                                          \
+    CYAML_FIELD_FLOAT_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, field)
+#define OPTIONAL_LIST(key, type, field, schema, most)                                              \
+    CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, field, schema, 0,    \
+                         most)
+
+static const cyaml_schema_value_t width_schema = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int64_t)};
+
+static const cyaml_schema_field_t clean_fields[] = {
+    OPTIONAL_NUMBER("gap_s", gb_map_clean, gap_s),
+    CYAML_FIELD_INT_PTR(
+        "stuck_samples", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, gb_map_clean, stuck_samples),
+    OPTIONAL_NUMBER("spike_sigmas", gb_map_clean, spike_sigmas),
+    OPTIONAL_CHOICE("repeated_time", gb_map_clean, repeated, row_policies),
+    OPTIONAL_CHOICE("backward_time", gb_map_clean, backward, row_policies),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t range_fields[] = {
     CYAML_FIELD_FLOAT_PTR("min", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, gb_map_range, min),
     CYAML_FIELD_FLOAT_PTR("max", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, gb_map_range, max),
@@ -43,19 +71,22 @@ static const cyaml_schema_field_t range_fields[] = {
 
 static const cyaml_schema_field_t stream_fields[] = {
     CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, gb_map_stream, name, 1, GB_STREAM_NAME_MAX),
-    CYAML_FIELD_SEQUENCE(
-        "columns", CYAML_FLAG_POINTER, gb_map_stream, columns, &line_schema, 1, 65536),
+    OPTIONAL_LIST("columns", gb_map_stream, columns, &line_schema, 65536),
+    OPTIONAL_TEXT("source", gb_map_stream, source),
+    OPTIONAL_TEXT("field", gb_map_stream, field),
     OPTIONAL_CHOICE("kind", gb_map_stream, kind, kinds),
+    OPTIONAL_CHOICE("value_type", gb_map_stream, value_type, value_types),
     OPTIONAL_TEXT("unit", gb_map_stream, unit),
+    OPTIONAL_TEXT("source_unit", gb_map_stream, source_unit),
+    OPTIONAL_NUMBER("scale", gb_map_stream, scale),
+    OPTIONAL_NUMBER("offset", gb_map_stream, offset),
     OPTIONAL_TEXT("semantic", gb_map_stream, semantic),
-    CYAML_FIELD_SEQUENCE("sentinels",
-                         CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                         gb_map_stream,
-                         sentinels,
-                         &double_schema,
-                         0,
-                         16),
+    OPTIONAL_TEXT("clock", gb_map_stream, clock),
+    OPTIONAL_TEXT("frame", gb_map_stream, frame),
+    OPTIONAL_LIST("sentinels", gb_map_stream, sentinels, &double_schema, 16),
     CYAML_FIELD_MAPPING("range", CYAML_FLAG_OPTIONAL, gb_map_stream, range, range_fields),
+    OPTIONAL_LIST("categories", gb_map_stream, categories, &line_schema, 65536),
+    CYAML_FIELD_MAPPING("clean", CYAML_FLAG_OPTIONAL, gb_map_stream, clean, clean_fields),
     CYAML_FIELD_BOOL("optional", CYAML_FLAG_OPTIONAL, gb_map_stream, optional),
     CYAML_FIELD_END,
 };
@@ -68,22 +99,41 @@ static const cyaml_schema_field_t csv_fields[] = {
     OPTIONAL_CHOICE("header", gb_map_csv, header, headers),
     OPTIONAL_CHOICE("header_names_extra", gb_map_csv, header_names_extra, extra_names),
     OPTIONAL_CHOICE("bad_cells", gb_map_csv, bad_cells, bad_cells),
-    CYAML_FIELD_SEQUENCE("missing",
-                         CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                         gb_map_csv,
-                         missing,
-                         &line_schema,
-                         0,
-                         64),
+    OPTIONAL_CHOICE("extra_columns", gb_map_csv, extra_columns, extra_columns),
+    OPTIONAL_TEXT("encoding", gb_map_csv, encoding),
+    OPTIONAL_LIST("widths", gb_map_csv, widths, &width_schema, 65536),
+    CYAML_FIELD_INT("skip_rows", CYAML_FLAG_OPTIONAL, gb_map_csv, skip_rows),
+    OPTIONAL_LIST("missing", gb_map_csv, missing, &line_schema, 64),
+    OPTIONAL_LIST("ignored", gb_map_csv, ignored, &line_schema, 65536),
     CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t time_fields[] = {
     OPTIONAL_TEXT("column", gb_map_time, column),
+    OPTIONAL_TEXT("time_column", gb_map_time, time_column),
     OPTIONAL_CHOICE("format", gb_map_time, format, formats),
+    OPTIONAL_TEXT("zone", gb_map_time, zone),
+    OPTIONAL_CHOICE("ambiguous", gb_map_time, ambiguous, folds),
     CYAML_FIELD_FLOAT("period_s", CYAML_FLAG_OPTIONAL, gb_map_time, period_s),
     CYAML_FIELD_END,
 };
+
+static const cyaml_schema_field_t labels_fields[] = {
+    OPTIONAL_CHOICE("format", gb_map_labels, format, label_formats),
+    OPTIONAL_TEXT("path", gb_map_labels, path),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t drift_fields[] = {
+    CYAML_FIELD_STRING_PTR("device", CYAML_FLAG_POINTER, gb_map_drift, device, 1, LINE_BYTES),
+    OPTIONAL_TEXT("column", gb_map_drift, column),
+    OPTIONAL_TEXT("signal", gb_map_drift, signal),
+    OPTIONAL_TEXT("reference", gb_map_drift, reference),
+    OPTIONAL_NUMBER("window_s", gb_map_drift, window_s),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t drift_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, gb_map_drift, drift_fields)};
 
 static const cyaml_schema_field_t map_fields[] = {
     CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, gb_map_data, name, 1, GB_STREAM_NAME_MAX),
@@ -91,13 +141,19 @@ static const cyaml_schema_field_t map_fields[] = {
     CYAML_FIELD_STRING_PTR("reader", CYAML_FLAG_POINTER, gb_map_data, reader, 1, LINE_BYTES),
     CYAML_FIELD_SEQUENCE("files", CYAML_FLAG_POINTER, gb_map_data, files, &line_schema, 1, 1024),
     OPTIONAL_TEXT("instruction", gb_map_data, instruction),
+    OPTIONAL_TEXT("outcome", gb_map_data, outcome),
     OPTIONAL_TEXT("residency", gb_map_data, residency),
+    OPTIONAL_TEXT("owner", gb_map_data, owner),
+    OPTIONAL_TEXT("licence", gb_map_data, licence),
+    OPTIONAL_TEXT("purpose", gb_map_data, purpose),
     CYAML_FIELD_MAPPING("csv", CYAML_FLAG_OPTIONAL, gb_map_data, csv, csv_fields),
     CYAML_FIELD_MAPPING("time", CYAML_FLAG_OPTIONAL, gb_map_data, time, time_fields),
-    CYAML_FIELD_SEQUENCE(
-        "group", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, gb_map_data, group, &line_schema, 0, 8),
-    CYAML_FIELD_SEQUENCE(
-        "streams", CYAML_FLAG_POINTER, gb_map_data, streams, &stream_schema, 1, GB_STREAMS_MAX),
+    CYAML_FIELD_MAPPING("clean", CYAML_FLAG_OPTIONAL, gb_map_data, clean, clean_fields),
+    OPTIONAL_LIST("drift", gb_map_data, drift, &drift_schema, 16),
+    CYAML_FIELD_MAPPING("labels", CYAML_FLAG_OPTIONAL, gb_map_data, labels, labels_fields),
+    OPTIONAL_LIST("group", gb_map_data, group, &line_schema, 8),
+    OPTIONAL_TEXT("episodes", gb_map_data, episodes),
+    OPTIONAL_LIST("streams", gb_map_data, streams, &stream_schema, GB_STREAMS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t map_schema = {
@@ -146,6 +202,11 @@ static gb_status check_stream(const source *from, const gb_map_data *data, uint3
     const gb_map_range *range = &stream->range;
     if (range->min && range->max && *range->min > *range->max)
         return wrong_in_stream(from, number, "range", "min is above max", "");
+    bool table = strcmp(data->reader, "csv") == 0;
+    if (table && stream->columns_count == 0)
+        return wrong_in_stream(from, number, "columns", "a stream of a table needs columns", "");
+    if (!table)
+        return GB_OK;
     bool one = stream->kind == GB_STREAM_SCALAR;
     if (one && stream->columns_count != 1)
         return wrong_in_stream(from, number, "kind",
@@ -162,7 +223,7 @@ static gb_status check_stream(const source *from, const gb_map_data *data, uint3
 static gb_status check_map(const source *from, const gb_map_data *data)
 {
     if (!gb_reader_find(data->reader))
-        return wrong(from, "reader", "no reader of that name; there is csv, not ", data->reader);
+        return wrong(from, "reader", "no reader of that name: ", data->reader);
     const gb_map_time *time = &data->time;
     if (time->period_s < 0 || time->period_s > 1e9)
         return wrong(from, "time.period_s", "expected seconds above 0 and at most 1e9", "");
@@ -175,6 +236,8 @@ static gb_status check_map(const source *from, const gb_map_data *data)
     if (data->csv.delimiter == ',' && data->csv.decimal == ',')
         return wrong(from, "csv.decimal", "a comma cannot be delimiter and decimal sign at once",
                      "");
+    if (data->streams_count == 0 && strcmp(data->reader, "csv") == 0)
+        return wrong(from, "streams", "a table's map names its streams: at least one", "");
     for (uint32_t i = 0; i < data->streams_count; i++)
         GB_TRY(check_stream(from, data, i));
     return GB_OK;
@@ -191,8 +254,10 @@ gb_stream_map_parse(const char *text, size_t size, const char *origin, gb_stream
     gb_map_data *data = loaded;
     /* In the file 0 is a key left out; from here on -1 says so. */
     data->time.format -= 1;
-    for (uint32_t i = 0; i < data->streams_count; i++)
+    for (uint32_t i = 0; i < data->streams_count; i++) {
         data->streams[i].kind -= 1;
+        data->streams[i].value_type -= 1;
+    }
     source from = {text, origin, size};
     gb_status status = check_map(&from, data);
     gb_stream_map *map = status == GB_OK ? calloc(1, sizeof *map) : NULL;

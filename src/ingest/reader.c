@@ -15,7 +15,11 @@
 #define FILES_MAX 1000000
 #define FOLDER_DEPTH_MAX 16
 
-static const gb_reader *const readers[] = {&gb_reader_csv};
+extern const gb_reader gb_reader_csv;
+
+static const gb_reader *const readers[] = {
+    &gb_reader_csv, /* csv_map.c */
+};
 #define READER_COUNT ((int)(sizeof readers / sizeof *readers))
 
 int gb_reader_count(void)
@@ -34,6 +38,34 @@ const gb_reader *gb_reader_find(const char *name)
         if (strcmp(readers[i]->name, name) == 0)
             return readers[i];
     return NULL;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t size = strlen(text), end_size = strlen(end);
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+const gb_reader *gb_reader_for_file(const char *path)
+{
+    for (int i = 0; i < READER_COUNT; i++)
+        for (const char *const *end = readers[i]->ends; end && *end; end++)
+            if (ends_with(path, *end))
+                return readers[i];
+    return NULL;
+}
+
+gb_recording_info gb_map_info(const gb_stream_map *map, const char *name, const char *source)
+{
+    const gb_map_data *data = map->data;
+    return (gb_recording_info){.name = name,
+                               .source = source,
+                               .instruction = data->instruction,
+                               .outcome = data->outcome,
+                               .residency = data->residency,
+                               .owner = data->owner,
+                               .licence = data->licence,
+                               .purpose = data->purpose};
 }
 
 gb_ingest_options gb_ingest_options_defaults(void)
@@ -84,6 +116,36 @@ gb_status gb_ingest_csv_guess(const char *path,
     return status;
 }
 
+/* One file into the dataset, all or none. */
+static gb_status read_one(const gb_stream_map *map,
+                          const char *path,
+                          const char *name,
+                          const gb_ingest_options *options,
+                          gb_ingest_report *report,
+                          gb_dataset *dataset)
+{
+    gb_dataset *read = NULL;
+    gb_sink *sink = NULL;
+    GB_TRY(gb_dataset_create(&read));
+    gb_status status = gb_dataset_sink_create(read, &sink);
+    gb_ingest_watch nobody = {0};
+    gb_source source = {.map = map,
+                        .path = path,
+                        .name = name,
+                        .options = options,
+                        .report = report,
+                        .watch = &nobody,
+                        .sink = sink};
+    if (status == GB_OK)
+        status = gb_reader_find(map->data->reader)->read(&source);
+    gb_sink_destroy(sink);
+    if (status == GB_OK)
+        status = gb_dataset_merge(dataset, read);
+    gb_dataset_destroy(read);
+    report->files++;
+    return status;
+}
+
 gb_status gb_ingest_file(const gb_stream_map *map,
                          const char *path,
                          const gb_ingest_options *options,
@@ -93,15 +155,12 @@ gb_status gb_ingest_file(const gb_stream_map *map,
     gb_ingest_options settled;
     GB_TRY(settle(options, &settled));
     gb_ingest_report unread = {0};
-    report = report ? report : &unread;
     gb_arena *arena = NULL;
     GB_TRY(gb_arena_create(0, &arena));
     const char *name = gb_name_of_file(path, arena);
     gb_status status = name ? GB_OK : GB_ERR_MEMORY;
-    const gb_reader *reader = gb_reader_find(map->data->reader);
     if (status == GB_OK)
-        status = reader->read_file(map, path, name, &settled, report, dataset);
-    report->files++;
+        status = read_one(map, path, name, &settled, report ? report : &unread, dataset);
     gb_arena_destroy(arena);
     return status;
 }
@@ -199,7 +258,6 @@ static gb_status read_listed(const listing *l,
                              gb_ingest_report *report,
                              gb_dataset *to)
 {
-    const gb_reader *reader = gb_reader_find(l->map->data->reader);
     for (int64_t i = 0; i < l->count; i++) {
         char path[8192], name[4096];
         snprintf(path, sizeof path, "%s/%s", l->root, l->paths[i]);
@@ -207,8 +265,7 @@ static gb_status read_listed(const listing *l,
         char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
         if (dot && dot > (slash ? slash + 1 : name))
             *dot = 0;
-        GB_TRY(reader->read_file(l->map, path, name, options, report, to));
-        report->files++;
+        GB_TRY(read_one(l->map, path, name, options, report, to));
     }
     return GB_OK;
 }

@@ -1,5 +1,6 @@
 /* Recordings and their builder. A builder grows plain arrays; finishing moves them into one arena,
  * after which nothing changes. Streams sampled together share one array of times. */
+#include "record/builder.h"
 #include "record/stream.h"
 
 #include <math.h>
@@ -14,6 +15,10 @@ typedef struct growing_stream {
     int64_t *time_ns;
     float *values;
     uint8_t *quality;
+    uint8_t *reason;    /* NULL while no sample has one */
+    unsigned char *raw; /* pictures and BYTES, in place of values */
+    int64_t *offset;    /* BYTES: where each sample ends */
+    size_t raw_size, raw_room;
 } growing_stream;
 
 struct gb_recording_builder {
@@ -39,13 +44,31 @@ static gb_status copy_text(gb_arena *arena, const char *text, const char **out)
     return GB_OK;
 }
 
+static gb_status copy_pairs(gb_arena *arena, const gb_pair *pairs, int count, const gb_pair **out)
+{
+    gb_pair *copies = gb_arena_alloc(arena, (size_t)count * sizeof *copies);
+    if (!copies)
+        return GB_ERR_MEMORY;
+    for (int i = 0; i < count; i++) {
+        GB_TRY(copy_text(arena, pairs[i].key, &copies[i].key));
+        GB_TRY(copy_text(arena, pairs[i].value, &copies[i].value));
+    }
+    *out = copies;
+    return GB_OK;
+}
+
 static gb_status copy_info(gb_arena *arena, const gb_recording_info *info, gb_recording_info *out)
 {
     GB_TRY(copy_text(arena, info->name, &out->name));
     GB_TRY(copy_text(arena, info->source, &out->source));
     GB_TRY(copy_text(arena, info->instruction, &out->instruction));
     GB_TRY(copy_text(arena, info->outcome, &out->outcome));
-    return copy_text(arena, info->residency, &out->residency);
+    GB_TRY(copy_text(arena, info->residency, &out->residency));
+    GB_TRY(copy_text(arena, info->owner, &out->owner));
+    GB_TRY(copy_text(arena, info->licence, &out->licence));
+    GB_TRY(copy_text(arena, info->purpose, &out->purpose));
+    out->pair_count = info->pair_count;
+    return copy_pairs(arena, info->pairs, info->pair_count, &out->pairs);
 }
 
 static gb_status copy_spec(gb_arena *arena, const gb_stream_spec *spec, gb_stream_spec *out)
@@ -54,6 +77,10 @@ static gb_status copy_spec(gb_arena *arena, const gb_stream_spec *spec, gb_strea
     GB_TRY(copy_text(arena, spec->name, &out->name));
     GB_TRY(copy_text(arena, spec->unit, &out->unit));
     GB_TRY(copy_text(arena, spec->semantic, &out->semantic));
+    GB_TRY(copy_text(arena, spec->encoding, &out->encoding));
+    GB_TRY(copy_text(arena, spec->clock, &out->clock));
+    GB_TRY(copy_text(arena, spec->frame, &out->frame));
+    GB_TRY(copy_pairs(arena, spec->pairs, spec->pair_count, &out->pairs));
     if (!spec->labels)
         return GB_OK;
     int64_t size = gb_stream_spec_size(spec);
@@ -138,14 +165,30 @@ static gb_status reserve_samples(growing_stream *stream, int64_t need)
     int64_t room = need > 2 * stream->room ? need : 2 * stream->room;
     if (room > (int64_t)(SIZE_MAX / 16) / stream->size)
         return no_room(stream);
-    float *values = realloc(stream->values, (size_t)(room * stream->size) * sizeof *values);
-    if (!values)
-        return no_room(stream);
-    stream->values = values;
+    if (!gb_stream_spec_is_raw(&stream->spec)) {
+        float *values = realloc(stream->values, (size_t)(room * stream->size) * sizeof *values);
+        if (!values)
+            return no_room(stream);
+        stream->values = values;
+    }
     uint8_t *quality = realloc(stream->quality, (size_t)room);
     if (!quality)
         return no_room(stream);
     stream->quality = quality;
+    if (stream->spec.value_type == GB_VALUE_BYTES) {
+        int64_t *offset = realloc(stream->offset, (size_t)(room + 1) * sizeof *offset);
+        if (!offset)
+            return no_room(stream);
+        offset[0] = 0;
+        stream->offset = offset;
+    }
+    if (stream->reason) {
+        uint8_t *reason = realloc(stream->reason, (size_t)room);
+        if (!reason)
+            return no_room(stream);
+        memset(reason + stream->room, 0, (size_t)(room - stream->room));
+        stream->reason = reason;
+    }
     stream->room = room;
     return GB_OK;
 }
@@ -185,40 +228,141 @@ static bool any_nan(const float *values, int64_t count)
     return false;
 }
 
-gb_status gb_recording_builder_append(gb_recording_builder *builder,
-                                      int stream_index,
-                                      int64_t count,
-                                      const int64_t *time_ns,
-                                      const float *values,
-                                      const uint8_t *quality)
+/* One loop a type, so that each is a plain conversion. */
+#define CONVERT_CASE(type_name, c_type)                                                            \
+    case type_name: {                                                                              \
+        const c_type *typed = from;                                                                \
+        for (int64_t i = 0; i < count; i++)                                                        \
+            to[i] = (float)typed[i];                                                               \
+        return;                                                                                    \
+    }
+
+static void to_floats(gb_value_type type, const void *from, int64_t count, float *to)
+{
+    switch (type) {
+        CONVERT_CASE(GB_VALUE_F64, double)
+        CONVERT_CASE(GB_VALUE_I8, int8_t)
+        CONVERT_CASE(GB_VALUE_U8, uint8_t)
+        CONVERT_CASE(GB_VALUE_I16, int16_t)
+        CONVERT_CASE(GB_VALUE_U16, uint16_t)
+        CONVERT_CASE(GB_VALUE_I32, int32_t)
+        CONVERT_CASE(GB_VALUE_U32, uint32_t)
+        CONVERT_CASE(GB_VALUE_I64, int64_t)
+        CONVERT_CASE(GB_VALUE_U64, uint64_t)
+    default:
+        memcpy(to, from, (size_t)count * sizeof *to);
+    }
+}
+#undef CONVERT_CASE
+
+static gb_status check_samples(const growing_stream *stream, const gb_samples *samples)
+{
+    const char *name = stream->spec.name;
+    int64_t count = samples->count;
+    if (count < 0 || count > INT64_MAX / 4 - stream->count)
+        return gb_fail(GB_ERR_ARGUMENT, "stream %s: cannot append %lld samples", name,
+                       (long long)count);
+    for (int64_t i = 0; samples->quality && i < count; i++)
+        if (samples->quality[i] > GB_QUALITY_MISSING)
+            return gb_fail(GB_ERR_ARGUMENT,
+                           "stream %s: sample %lld of the batch has quality %d, expected 0..%d",
+                           name, (long long)i, samples->quality[i], GB_QUALITY_MISSING);
+    for (int64_t i = 0; samples->reason && i < count; i++)
+        if (samples->reason[i] >= GB_REASON_COUNT)
+            return gb_fail(GB_ERR_ARGUMENT,
+                           "stream %s: sample %lld of the batch has reason %d, expected 0..%d",
+                           name, (long long)i, samples->reason[i], GB_REASON_COUNT - 1);
+    return GB_OK;
+}
+
+static gb_status append_raw(growing_stream *stream, const gb_samples *samples)
+{
+    bool runs = stream->spec.value_type == GB_VALUE_BYTES;
+    size_t each = (size_t)stream->size, need = stream->raw_size;
+    for (int64_t i = 0; i < samples->count; i++) {
+        size_t size = runs ? samples->run_sizes[i] : each;
+        if (size > SIZE_MAX / 4 - need)
+            return no_room(stream);
+        need += size;
+    }
+    if (need > stream->raw_room || !stream->raw) {
+        size_t room = need > 2 * stream->raw_room ? need : 2 * stream->raw_room;
+        unsigned char *grown = realloc(stream->raw, room + 1);
+        if (!grown)
+            return no_room(stream);
+        stream->raw = grown;
+        stream->raw_room = room;
+    }
+    if (!runs && samples->count > 0)
+        memcpy(stream->raw + stream->raw_size, samples->values, need - stream->raw_size);
+    size_t at = stream->raw_size;
+    for (int64_t i = 0; runs && i < samples->count; i++) {
+        if (samples->run_sizes[i] > 0)
+            memcpy(stream->raw + at, samples->runs[i], samples->run_sizes[i]);
+        at += samples->run_sizes[i];
+        stream->offset[stream->count + i + 1] = (int64_t)at;
+    }
+    stream->raw_size = need;
+    return GB_OK;
+}
+
+static gb_status append_reasons(growing_stream *stream, const gb_samples *samples)
+{
+    if (!samples->reason)
+        return GB_OK;
+    if (!stream->reason)
+        stream->reason = calloc((size_t)stream->room, 1);
+    if (!stream->reason)
+        return no_room(stream);
+    memcpy(stream->reason + stream->count, samples->reason, (size_t)samples->count);
+    return GB_OK;
+}
+
+gb_status gb_recording_builder_append_samples(gb_recording_builder *builder,
+                                              int stream_index,
+                                              const gb_samples *samples)
 {
     if (stream_index < 0 || stream_index >= builder->count)
         return gb_fail(GB_ERR_ARGUMENT, "recording %s has no stream %d", builder->info.name,
                        stream_index);
     growing_stream *stream = &builder->streams[stream_index];
-    if (count < 0 || count > INT64_MAX / 4 - stream->count)
-        return gb_fail(GB_ERR_ARGUMENT, "stream %s: cannot append %lld samples", stream->spec.name,
-                       (long long)count);
+    int64_t count = samples->count;
+    GB_TRY(check_samples(stream, samples));
     if (count == 0)
         return GB_OK;
-    for (int64_t i = 0; quality && i < count; i++) {
-        if (quality[i] > GB_QUALITY_MISSING)
-            return gb_fail(GB_ERR_ARGUMENT,
-                           "stream %s: sample %lld of the batch has quality %d, expected 0..%d",
-                           stream->spec.name, (long long)i, quality[i], GB_QUALITY_MISSING);
-    }
     GB_TRY(reserve_samples(stream, stream->count + count));
-    GB_TRY(append_times(builder, stream_index, count, time_ns));
-    float *to = stream->values + stream->count * stream->size;
-    memcpy(to, values, (size_t)(count * stream->size) * sizeof *to);
+    GB_TRY(append_reasons(stream, samples));
+    bool raw = gb_stream_spec_is_raw(&stream->spec);
+    GB_TRY(append_times(builder, stream_index, count, samples->time_ns));
+    if (raw)
+        GB_TRY(append_raw(stream, samples));
+    float *to = raw ? NULL : stream->values + stream->count * stream->size;
+    if (!raw)
+        to_floats(stream->spec.value_type, samples->values, count * stream->size, to);
     uint8_t *flags = stream->quality + stream->count;
     for (int64_t i = 0; i < count; i++) {
-        flags[i] = quality ? quality[i] : GB_QUALITY_GOOD;
-        if (any_nan(to + i * stream->size, stream->size))
+        flags[i] = samples->quality ? samples->quality[i] : GB_QUALITY_GOOD;
+        if (!raw && any_nan(to + i * stream->size, stream->size))
             flags[i] = GB_QUALITY_MISSING;
     }
     stream->count += count;
     return GB_OK;
+}
+
+gb_status gb_recording_builder_append(gb_recording_builder *builder,
+                                      int stream,
+                                      int64_t count,
+                                      const int64_t *time_ns,
+                                      const float *values,
+                                      const uint8_t *quality)
+{
+    if (stream >= 0 && stream < builder->count &&
+        builder->streams[stream].spec.value_type != GB_VALUE_F32)
+        return gb_fail(GB_ERR_ARGUMENT, "stream %s holds %s: hand it over as gb_samples",
+                       builder->streams[stream].spec.name,
+                       gb_value_type_name(builder->streams[stream].spec.value_type));
+    gb_samples samples = {.count = count, .time_ns = time_ns, .values = values, .quality = quality};
+    return gb_recording_builder_append_samples(builder, stream, &samples);
 }
 
 /* What can be said of the times and qualities as a whole. */
@@ -270,8 +414,24 @@ static gb_status finish_stream(gb_recording_builder *builder, int index, gb_stre
         GB_TRY(keep(builder->arena, from->time_ns, count * sizeof(int64_t), &kept));
         view->time_ns = kept;
     }
-    GB_TRY(keep(builder->arena, from->values, count * (size_t)from->size * sizeof(float), &kept));
-    view->values = kept;
+    if (gb_stream_spec_is_raw(spec)) {
+        GB_TRY(keep(builder->arena, from->raw, from->raw_size, &kept));
+        view->raw = kept;
+    } else {
+        size_t bytes = count * (size_t)from->size * sizeof(float);
+        GB_TRY(keep(builder->arena, from->values, bytes, &kept));
+        view->values = kept;
+    }
+    if (spec->value_type == GB_VALUE_BYTES) {
+        static const int64_t nothing = 0;
+        const void *offsets = from->offset ? (const void *)from->offset : &nothing;
+        GB_TRY(keep(builder->arena, offsets, (count + 1) * sizeof(int64_t), &kept));
+        view->offset = kept;
+    }
+    if (from->reason) {
+        GB_TRY(keep(builder->arena, from->reason, count, &kept));
+        view->reason = kept;
+    }
     GB_TRY(keep(builder->arena, from->quality, count, &kept));
     view->quality = kept;
     describe(view);
@@ -309,6 +469,9 @@ void gb_recording_builder_abandon(gb_recording_builder *builder)
         free(builder->streams[i].time_ns);
         free(builder->streams[i].values);
         free(builder->streams[i].quality);
+        free(builder->streams[i].reason);
+        free(builder->streams[i].raw);
+        free(builder->streams[i].offset);
     }
     free(builder->streams);
     gb_arena_destroy(builder->arena);

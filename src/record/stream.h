@@ -7,4 +7,7 @@
 /* GB_ERR_ARGUMENT with the stream's name when a field is out of range. */
 GB_MUST gb_status gb_stream_spec_check(const gb_stream_spec *spec);
 
+/* Kept as bytes in memory, not as floats: BYTES, and pictures of u8. */
+bool gb_stream_spec_is_raw(const gb_stream_spec *spec);
+
 #endif

@@ -1,4 +1,5 @@
 /* Stream maps: what a map says is what is read; a wrong map is refused with its line. */
+#include "ingest/csv.h"
 #include "ingest/reader.h"
 
 #include <math.h>
