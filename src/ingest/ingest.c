@@ -1,0 +1,143 @@
+/* The ways in that end in memory: one file, a folder, a CSV without a map; and the chain every file
+ * runs through. Ingesting into a store is into_store.c. */
+#include "ingest/csv.h"
+#include "ingest/folder.h"
+#include "ingest/guess.h"
+#include "ingest/run.h"
+
+#include <string.h>
+
+gb_ingest_options gb_ingest_options_defaults(void)
+{
+    gb_ingest_options options;
+    memset(&options, 0, sizeof options);
+    options.line_limit_bytes = (size_t)16 << 20;
+    options.period_s = 1;
+    return options;
+}
+
+/* NULLs and zeros become the defaults. */
+gb_status gb_ingest_settle(const gb_ingest_options *given, gb_ingest_options *out)
+{
+    gb_ingest_options options = gb_ingest_options_defaults();
+    if (given) {
+        double period_s = given->period_s == 0 ? options.period_s : given->period_s;
+        size_t limit = given->line_limit_bytes ? given->line_limit_bytes : options.line_limit_bytes;
+        options = *given;
+        options.period_s = period_s;
+        options.line_limit_bytes = limit;
+    }
+    if (!(options.period_s > 0 && options.period_s <= 1e9) || options.row_limit < 0 ||
+        options.line_limit_bytes > (size_t)1 << 30)
+        return gb_fail(
+            GB_ERR_ARGUMENT,
+            "ingest options: period_s %g, row_limit %lld, line_limit_bytes %zu; expected "
+            "a period above 0, a limit of 0 or more rows and lines of at most 1 GiB",
+            options.period_s, (long long)options.row_limit, options.line_limit_bytes);
+    *out = options;
+    return GB_OK;
+}
+
+gb_status gb_ingest_csv_guess(const char *path,
+                              const gb_ingest_options *options,
+                              gb_ingest_report *report,
+                              gb_dataset **out)
+{
+    gb_ingest_options settled;
+    GB_TRY(gb_ingest_settle(options, &settled));
+    gb_ingest_report unread = {0};
+    report = report ? report : &unread;
+    gb_rows rows;
+    GB_TRY(gb_rows_open_file(path, settled.line_limit_bytes, &rows, &report->byte_order_mark));
+    gb_status status = gb_guess_rows(&rows, &settled, report, out);
+    gb_rows_close(&rows);
+    report->files++;
+    return status;
+}
+
+gb_status gb_ingest_run(const gb_source *source)
+{
+    const gb_reader *reader = gb_reader_find(source->map->data->reader);
+    return reader->read(source);
+}
+
+/* One file into the dataset, all or none. */
+static gb_status read_one(const gb_stream_map *map,
+                          const char *path,
+                          const char *name,
+                          const gb_ingest_options *options,
+                          gb_ingest_report *report,
+                          gb_dataset *dataset)
+{
+    gb_dataset *read = NULL;
+    gb_sink *sink = NULL;
+    GB_TRY(gb_dataset_create(&read));
+    gb_status status = gb_dataset_sink_create(read, &sink);
+    gb_ingest_watch nobody = {0};
+    gb_source source = {.map = map,
+                        .path = path,
+                        .name = name,
+                        .options = options,
+                        .report = report,
+                        .watch = &nobody,
+                        .sink = sink};
+    if (status == GB_OK)
+        status = gb_ingest_run(&source);
+    gb_sink_destroy(sink);
+    if (status == GB_OK)
+        status = gb_dataset_merge(dataset, read);
+    gb_dataset_destroy(read);
+    report->files++;
+    return status;
+}
+
+static gb_status read_all(const gb_stream_map *map,
+                          const char *path,
+                          const gb_ingest_options *options,
+                          gb_ingest_report *report,
+                          gb_dataset *dataset)
+{
+    gb_ingest_options settled;
+    GB_TRY(gb_ingest_settle(options, &settled));
+    gb_ingest_report unread = {0};
+    gb_folder_files list;
+    GB_TRY(gb_folder_list(map, path, &list));
+    gb_status status = GB_OK;
+    for (int64_t i = 0; status == GB_OK && i < list.count; i++)
+        status = read_one(map, list.files[i].path, list.files[i].name, &settled,
+                          report ? report : &unread, dataset);
+    gb_folder_free(&list);
+    return status;
+}
+
+gb_status gb_ingest_file(const gb_stream_map *map,
+                         const char *path,
+                         const gb_ingest_options *options,
+                         gb_ingest_report *report,
+                         gb_dataset *dataset)
+{
+    gb_dataset *read = NULL;
+    GB_TRY(gb_dataset_create(&read));
+    gb_status status = read_all(map, path, options, report, read);
+    if (status == GB_OK)
+        status = gb_dataset_merge(dataset, read);
+    gb_dataset_destroy(read);
+    return status;
+}
+
+gb_status gb_ingest_folder(const gb_stream_map *map,
+                           const char *folder,
+                           const gb_ingest_options *options,
+                           gb_ingest_report *report,
+                           gb_dataset **out)
+{
+    gb_dataset *read = NULL;
+    GB_TRY(gb_dataset_create(&read));
+    gb_status status = read_all(map, folder, options, report, read);
+    if (status != GB_OK) {
+        gb_dataset_destroy(read);
+        return status;
+    }
+    *out = read;
+    return GB_OK;
+}

@@ -1,0 +1,13 @@
+/* Private to ingest: running a reader, with the filters that stand behind every reader. */
+#ifndef GENBA_INGEST_RUN_H
+#define GENBA_INGEST_RUN_H
+
+#include "ingest/reader.h"
+
+/* NULLs and zeros become the defaults. */
+GB_MUST gb_status gb_ingest_settle(const gb_ingest_options *given, gb_ingest_options *out);
+
+/* Reads one file: reader, cleaning, then source->sink. */
+GB_MUST gb_status gb_ingest_run(const gb_source *source);
+
+#endif
