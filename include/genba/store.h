@@ -93,6 +93,17 @@ GB_API GB_MUST gb_status gb_audit_verify(const char *path,
                                          const gb_audit_head *expected,
                                          gb_audit_head *out_head);
 
+/* The same, and calls back for each line that fits, in order: its number in the file (from 1), the
+ * object as jansson parsed it (json_t *, borrowed) and its exact text. A status other than GB_OK
+ * ends the reading and is returned. */
+typedef gb_status (*gb_audit_visit)(
+    void *context, int64_t line, const void *json, const char *text, size_t size);
+GB_API GB_MUST gb_status gb_audit_read(const char *path,
+                                       const gb_audit_head *expected,
+                                       gb_audit_visit visit,
+                                       void *context,
+                                       gb_audit_head *out_head);
+
 /* ---- stores ------------------------------------------------------------------------------------
  */
 typedef struct gb_store gb_store;
