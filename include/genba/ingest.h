@@ -109,6 +109,15 @@ typedef struct gb_ingest_options {
 
 GB_API gb_ingest_options gb_ingest_options_defaults(void);
 
+/* Proposes a stream map (YAML text in the arena) for a file nobody described, or for the files of a
+ * folder that have their columns in common: at most the first 32 MiB of one file are looked at. The
+ * text is for a person to read, correct and keep; comments in it say what is doubtful, and
+ * gb_stream_map_parse reads it as it is. options may be NULL. */
+GB_API GB_MUST gb_status gb_ingest_guess(const char *path,
+                                         const gb_ingest_options *options,
+                                         gb_arena *arena,
+                                         const char **out_yaml);
+
 /* Reads one file by a map and appends its recordings to `dataset` (all or none). options and report
  * may be NULL; the report is added to, so start from a zeroed one; it is filled on failure too as
  * far as reading came. Errors name file, row, column, the text found and what was expected. */

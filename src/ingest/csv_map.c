@@ -1,6 +1,7 @@
 /* The CSV reader: applies a stream map to one file's columns and reads it. */
 #include "ingest/csv.h"
 #include "ingest/guess.h"
+#include "ingest/guess_map.h"
 #include "ingest/reader.h"
 #include "ingest/stamp.h"
 
@@ -214,4 +215,4 @@ static gb_status read_source(const gb_source *source)
 
 static const char *const ends[] = {".csv", ".tsv", ".txt", NULL};
 
-const gb_reader gb_reader_csv = {"csv", false, ends, read_source, NULL};
+const gb_reader gb_reader_csv = {"csv", false, ends, read_source, gb_csv_guess};

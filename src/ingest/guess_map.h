@@ -1,0 +1,21 @@
+/* Private to ingest: stream maps proposed for tables nobody described. */
+#ifndef GENBA_INGEST_GUESS_MAP_H
+#define GENBA_INGEST_GUESS_MAP_H
+
+#include "ingest/guess_sample.h"
+
+#include "genba/ingest.h"
+
+/* The csv reader's guess: YAML in the arena that gb_stream_map_parse reads. */
+GB_MUST gb_status gb_csv_guess(const char *path,
+                               const gb_ingest_options *options,
+                               gb_arena *arena,
+                               const char **out_yaml);
+/* The same from a sample; path: for the file's name and for messages. */
+GB_MUST gb_status gb_guess_table(const gb_sample *sample,
+                                 const char *path,
+                                 const gb_ingest_options *options,
+                                 gb_arena *arena,
+                                 const char **out_yaml);
+
+#endif
