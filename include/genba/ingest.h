@@ -58,6 +58,16 @@ typedef struct gb_ingest_left_out {
     const char *reason; /* a constant: "text, not numbers" */
 } gb_ingest_left_out;
 
+/* The law of one device's clock, found and applied: time of the reference = time of the device +
+ * offset + rate x (time of the device since its first sample). */
+#define GB_INGEST_CLOCKS 16
+typedef struct gb_ingest_clock {
+    char device[GB_INGEST_TEXT];
+    double offset_s, rate;   /* rate: seconds per second; 5e-6 is 5 ppm */
+    double residual_s;       /* robust sigma of what the law leaves */
+    int64_t windows, resets; /* the law is a line through so many windows; the device restarted */
+} gb_ingest_clock;
+
 /* Plain data, summed over all files read into it. rows_read = rows_stored + rows_rejected. */
 typedef struct gb_ingest_report {
     int64_t files, bytes;
@@ -65,9 +75,15 @@ typedef struct gb_ingest_report {
     int64_t cells_bad;          /* not what the column holds; stored as missing (tolerant) */
     int64_t cells_missing;      /* empty, or one of the words and sentinels for missing */
     int64_t cells_out_of_range; /* kept, quality BAD */
-    int64_t time_repeated, time_backwards; /* rows kept, quality UNCERTAIN */
-    int64_t period_ns;                     /* the median step between rows; 0 unknown */
-    int64_t jitter_ns;                     /* the median of |step - period_ns| */
+    int64_t time_repeated, time_backwards; /* rows, kept as UNCERTAIN or rejected, as mapped */
+    int64_t rows_duplicated;               /* of time_repeated: every value repeats too */
+    int64_t gaps, longest_gap_ns;          /* steps longer than the map's clean.gap_s */
+    int64_t stuck_runs, longest_stuck;     /* runs of equal values; the longest in samples */
+    int64_t reasons[GB_REASON_COUNT];      /* samples handed on with each reason */
+    int clock_count;                       /* all are counted, the first are kept */
+    gb_ingest_clock clocks[GB_INGEST_CLOCKS];
+    int64_t period_ns; /* the median step between rows; 0 unknown */
+    int64_t jitter_ns; /* the median of |step - period_ns| */
     int64_t longest_step_ns;
     int example_count; /* the first wrong cells and rows */
     gb_ingest_example examples[GB_INGEST_EXAMPLES];
@@ -79,6 +95,12 @@ typedef struct gb_ingest_report {
     gb_time_format time_format;
     char time_column[GB_INGEST_TEXT]; /* "" none */
 } gb_ingest_report;
+
+/* The report as lines of text, one call each; a count of 0 has no line but the rows' own.
+ * A status other than GB_OK from visit stops and is returned. */
+GB_API GB_MUST gb_status gb_ingest_report_lines(const gb_ingest_report *report,
+                                                gb_status (*visit)(void *context, const char *line),
+                                                void *context);
 
 /* ---- stream maps ---------------------------------------------------------------------------- */
 typedef struct gb_stream_map gb_stream_map;

@@ -22,6 +22,8 @@ typedef struct gb_samples {
     const size_t *run_sizes;          /* BYTES: [count] bytes of each */
     const uint8_t *quality;           /* [count] of gb_quality, NULL: all good */
     const uint8_t *reason;            /* [count] of gb_reason, NULL: none */
+    const int64_t *row; /* [count] where each stands in its source: the row of a table, the message
+                           of a log; 1 is the first. NULL: unknown */
 } gb_samples;
 
 typedef struct gb_sink gb_sink;

@@ -195,21 +195,20 @@ static bool read_spelling(parser *p, const char *text, size_t size, int exponent
     if (!read_term(&inner, out) || *inner.at)
         return false;
     bool compound = strpbrk(row->code, "./") != NULL;
-    if (compound && exponent != 1)
-        return false; /* UCUM has no power of a product */
+    size_t head = component_size(row->code);
+    if (exponent != 1 && (compound || head == 0 || is_digit(row->code[head - 1])))
+        return false; /* UCUM has no power of a product, of a power, of a number */
     p->note = row->note ? row->note : p->note;
     bool written = compound ? write_code(p, "(", 1) : true;
-    written = written && write_code(p, row->code, component_size(row->code));
+    const char *rest = row->code + head;
+    written = written && write_code(p, row->code, head);
     if (written && compound)
-        return write_code(p, row->code + component_size(row->code),
-                          strlen(row->code) - component_size(row->code)) &&
-               write_code(p, ")", 1);
+        return write_code(p, rest, strlen(rest)) && write_code(p, ")", 1);
     if (written && exponent != 1) {
         char digits[8];
         int count = snprintf(digits, sizeof digits, "%d", exponent);
         written = write_code(p, digits, (size_t)count);
     }
-    const char *rest = row->code + component_size(row->code);
     return written && write_code(p, rest, strlen(rest));
 }
 

@@ -1,0 +1,215 @@
+/* Judges and converts numbers: sentinels, units, ranges, stuck runs. Spikes need neighbours and are
+ * in clean_spikes.c. */
+#include "ingest/clean_stream.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool gb_clean_changes_values(const gb_clean_rules *rules)
+{
+    return rules->convert || rules->sentinel_count > 0;
+}
+
+bool gb_clean_has_value_rules(const gb_clean_rules *rules)
+{
+    return gb_clean_changes_values(rules) || rules->has_range || rules->stuck_samples > 0 ||
+           rules->spike_sigmas > 0;
+}
+
+/* ---- to and from doubles ----------------------------------------------------------------------
+ */
+
+#define LOAD(type)                                                                                 \
+    do {                                                                                           \
+        const type *from = in;                                                                     \
+        for (size_t i = 0; i < count; i++)                                                         \
+            out[i] = (double)from[i];                                                              \
+    } while (0)
+
+static void load(gb_value_type type, const void *in, double *out, size_t count)
+{
+    switch (type) {
+    case GB_VALUE_F32:
+        LOAD(float);
+        break;
+    case GB_VALUE_F64:
+        memcpy(out, in, count * sizeof *out);
+        break;
+    case GB_VALUE_I8:
+        LOAD(int8_t);
+        break;
+    case GB_VALUE_U8:
+        LOAD(uint8_t);
+        break;
+    case GB_VALUE_I16:
+        LOAD(int16_t);
+        break;
+    case GB_VALUE_U16:
+        LOAD(uint16_t);
+        break;
+    case GB_VALUE_I32:
+        LOAD(int32_t);
+        break;
+    case GB_VALUE_U32:
+        LOAD(uint32_t);
+        break;
+    case GB_VALUE_I64:
+        LOAD(int64_t);
+        break;
+    case GB_VALUE_U64:
+        LOAD(uint64_t);
+        break;
+    case GB_VALUE_BYTES:
+    case GB_VALUE_TYPE_COUNT:
+        break;
+    }
+}
+
+/* Only these two are made; other types go on as they came. */
+static void store(gb_value_type type, const double *in, void *out, size_t count)
+{
+    if (type == GB_VALUE_F64) {
+        memcpy(out, in, count * sizeof *in);
+        return;
+    }
+    float *to = out;
+    for (size_t i = 0; i < count; i++)
+        to[i] = (float)in[i];
+}
+
+/* ---- sentinels --------------------------------------------------------------------------------
+ */
+
+static int64_t count_equal(const double *values, size_t count, double wanted)
+{
+    int64_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += values[i] == wanted;
+    return found;
+}
+
+static gb_status make_room_for_raw(gb_clean_desk *desk, int64_t count)
+{
+    if (count <= desk->raw_room)
+        return GB_OK;
+    double *raw = realloc(desk->raw, (size_t)count * 3 * sizeof *raw);
+    if (raw)
+        desk->raw = raw;
+    int64_t *time_ns = realloc(desk->raw_time_ns, (size_t)count * sizeof *time_ns);
+    if (time_ns)
+        desk->raw_time_ns = time_ns;
+    if (!raw || !time_ns)
+        return gb_fail(GB_ERR_MEMORY, "cleaning: no memory to keep %lld raw values",
+                       (long long)count);
+    desk->raw_room = count;
+    return GB_OK;
+}
+
+static bool is_sentinel(const gb_clean_rules *rules, double value)
+{
+    for (uint32_t s = 0; s < rules->sentinel_count; s++)
+        if (value == rules->sentinels[s])
+            return true;
+    return false;
+}
+
+/* Sentinels become NaN; what stood there is kept beside the stream. */
+static gb_status take_sentinels(gb_clean *clean, gb_clean_stream *stream, double *values)
+{
+    gb_clean_desk *desk = &clean->desk;
+    const gb_clean_rules *rules = &stream->rules;
+    int64_t size = rules->size, samples = desk->count - desk->tail, found = 0;
+    for (uint32_t s = 0; s < rules->sentinel_count; s++)
+        found += count_equal(values, (size_t)(samples * size), rules->sentinels[s]);
+    if (found == 0)
+        return GB_OK;
+    GB_TRY(make_room_for_raw(desk, desk->raw_count + found));
+    for (int64_t i = 0; i < samples * size; i++) {
+        if (!is_sentinel(rules, values[i]))
+            continue;
+        int64_t sample = i / size;
+        double *raw = desk->raw + 3 * desk->raw_count;
+        raw[0] = (double)(stream->kept + sample);
+        raw[1] = (double)(i % size);
+        raw[2] = values[i];
+        desk->raw_time_ns[desk->raw_count++] = desk->time_ns[desk->tail + sample];
+        values[i] = NAN;
+        gb_clean_mark(desk, desk->tail + sample, GB_REASON_SENTINEL);
+        clean->report->cells_missing++;
+    }
+    return GB_OK;
+}
+
+/* ---- ranges and runs --------------------------------------------------------------------------
+ */
+
+static void convert(const gb_clean_rules *rules, double *values, size_t count)
+{
+    double scale = rules->scale, offset = rules->offset;
+    for (size_t i = 0; i < count; i++)
+        values[i] = values[i] * scale + offset;
+    if (rules->out == GB_VALUE_F32) /* judge what is stored */
+        for (size_t i = 0; i < count; i++)
+            values[i] = (double)(float)values[i];
+}
+
+static void judge_range(gb_clean *clean, const gb_clean_rules *rules, const double *values)
+{
+    gb_clean_desk *desk = &clean->desk;
+    int64_t size = rules->size, count = (desk->count - desk->tail) * size, found = 0;
+    for (int64_t i = 0; i < count; i++)
+        found += (values[i] < rules->range_min) | (values[i] > rules->range_max);
+    clean->report->cells_out_of_range += found;
+    for (int64_t i = 0; found > 0 && i < count; i++) {
+        if (!(values[i] < rules->range_min || values[i] > rules->range_max))
+            continue;
+        gb_clean_mark(desk, desk->tail + i / size, GB_REASON_OUT_OF_RANGE);
+        found--;
+    }
+}
+
+/* The n-th equal value and those after it are stuck; a sample is, when one of its values is. */
+static void judge_stuck(gb_clean *clean, gb_clean_stream *stream, const double *values)
+{
+    gb_clean_desk *desk = &clean->desk;
+    gb_ingest_report *report = clean->report;
+    int64_t size = stream->rules.size, limit = stream->rules.stuck_samples;
+    for (int64_t i = desk->tail; i < desk->count; i++, values += size) {
+        int64_t longest = 0;
+        for (int64_t c = 0; c < size; c++) {
+            int64_t run = values[c] == stream->stuck_value[c] ? stream->stuck_run[c] + 1 : 1;
+            stream->stuck_value[c] = values[c];
+            stream->stuck_run[c] = values[c] == values[c] ? run : 0; /* NaN: missing, not stuck */
+            report->stuck_runs += stream->stuck_run[c] == limit;
+            longest = stream->stuck_run[c] > longest ? stream->stuck_run[c] : longest;
+        }
+        if (longest < limit)
+            continue;
+        gb_clean_mark(desk, i, GB_REASON_STUCK);
+        report->longest_stuck = longest > report->longest_stuck ? longest : report->longest_stuck;
+    }
+}
+
+gb_status gb_clean_judge_values(gb_clean *clean, gb_clean_stream *stream, const void *in)
+{
+    gb_clean_desk *desk = &clean->desk;
+    const gb_clean_rules *rules = &stream->rules;
+    size_t count = (size_t)((desk->count - desk->tail) * rules->size);
+    size_t at = (size_t)(desk->tail * rules->size);
+    double *values = desk->values + at;
+    load(rules->in, in, values, count);
+    GB_TRY(take_sentinels(clean, stream, values));
+    if (rules->convert)
+        convert(rules, values, count);
+    if (rules->has_range)
+        judge_range(clean, rules, values);
+    if (rules->stuck_samples > 0)
+        judge_stuck(clean, stream, values);
+    unsigned char *bytes = desk->bytes + at * gb_value_type_bytes(rules->out);
+    if (gb_clean_changes_values(rules))
+        store(rules->out, values, bytes, count);
+    else if (rules->spike_sigmas > 0)
+        memcpy(bytes, in, count * gb_value_type_bytes(rules->in));
+    return GB_OK;
+}
