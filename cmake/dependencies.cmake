@@ -16,6 +16,7 @@ genba_need(SODIUM libsodium libsodium-dev)
 genba_need(CMOCKA cmocka libcmocka-dev)
 genba_need(ZSTD libzstd libzstd-dev)
 genba_need(LZ4 liblz4 liblz4-dev)
+genba_need(ZLIB zlib zlib1g-dev)
 genba_need(SQLITE sqlite3 libsqlite3-dev)
 genba_need(PNG libpng libpng-dev)
 genba_need(TURBOJPEG libturbojpeg libturbojpeg0-dev)
@@ -33,7 +34,7 @@ target_link_libraries(udunits2 INTERFACE ${UDUNITS_LIBRARY})
 # By feature: one that is missing turns its readers off; genba doctor says so. Sources see
 # GENBA_WITH_<FEATURE>.
 set(GENBA_CORE PkgConfig::JANSSON PkgConfig::CYAML PkgConfig::YAML PkgConfig::SODIUM PkgConfig::ZSTD
-    PkgConfig::LZ4 PkgConfig::SQLITE PkgConfig::PNG PkgConfig::TURBOJPEG)
+    PkgConfig::LZ4 PkgConfig::SQLITE PkgConfig::ZLIB PkgConfig::PNG PkgConfig::TURBOJPEG)
 set(GENBA_FEATURES)
 function(genba_feature feature)
     pkg_check_modules(${feature} IMPORTED_TARGET ${ARGN})
