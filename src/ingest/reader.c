@@ -5,9 +5,11 @@
 #include <string.h>
 
 extern const gb_reader gb_reader_csv;
+extern const gb_reader gb_reader_lerobot;
 
 static const gb_reader *const readers[] = {
-    &gb_reader_csv, /* csv_map.c */
+    &gb_reader_csv,     /* csv_map.c */
+    &gb_reader_lerobot, /* lerobot_read.c */
 };
 #define READER_COUNT ((int)(sizeof readers / sizeof *readers))
 
