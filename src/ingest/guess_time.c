@@ -196,7 +196,8 @@ typedef struct walk {
     const gb_guess_time *time;
     int64_t group_column;
     char decimal;
-    group *groups; /* [2 x GROUPS_MAX] open addressing */
+    group *groups; /* [table_size] open addressing */
+    size_t table_size;
     int64_t group_count, blocks;
     uint64_t current;
     bool too_many;
@@ -219,7 +220,7 @@ static group *find_group(walk *w, const gb_field *fields)
     uint64_t hash = w->group_column >= 0 ? hash_field(&fields[w->group_column]) : 1;
     w->blocks += w->group_count == 0 || hash != w->current;
     w->current = hash;
-    uint64_t mask = 2 * GROUPS_MAX - 1, slot = hash & mask;
+    uint64_t mask = w->table_size - 1, slot = hash & mask;
     while (w->groups[slot].used && w->groups[slot].hash != hash)
         slot = (slot + 1) & mask;
     if (!w->groups[slot].used) {
@@ -307,7 +308,7 @@ static void note_step(walk *w, int64_t last_ns, int64_t now_ns)
 
 static gb_status follow(gb_table *table, walk *w)
 {
-    memset(w->groups, 0, 2 * GROUPS_MAX * sizeof *w->groups);
+    memset(w->groups, 0, w->table_size * sizeof *w->groups);
     GB_TRY(gb_table_start(table));
     for (bool have = true; !w->too_many;) {
         GB_TRY(gb_rows_next(&table->rows, &have));
@@ -448,7 +449,10 @@ gb_status gb_guess_find_time(gb_table *table,
         return GB_OK;
     }
     walk w = {.time = &time, .group_column = -1, .decimal = table->layout.decimal};
-    w.groups = malloc(2 * GROUPS_MAX * sizeof *w.groups);
+    for (w.table_size = 4;
+         w.table_size < 2 * GROUPS_MAX && w.table_size < 2 * (size_t)columns->rows;)
+        w.table_size *= 2;
+    w.groups = malloc(w.table_size * sizeof *w.groups);
     if (!w.groups)
         return gb_fail(GB_ERR_MEMORY, "%s: no memory to follow its steps", table->rows.origin);
     gb_status status = find_groups(table, columns, &w, &time);
