@@ -127,6 +127,9 @@ typedef struct gb_ingest_options {
     size_t line_limit_bytes; /* longest row; default 16 MiB */
     int64_t row_limit;       /* stop after so many rows; 0 = all */
     double period_s;         /* step between rows of a file without time; default 1 */
+    gb_pool *pool;           /* parses side by side; NULL: on the caller. Results are the same */
+    int64_t segment_bytes;   /* of the source: longer files become recordings NAME/0000, NAME/0001,
+                                ..., and can be gone on with after each; default 256 MiB */
 } gb_ingest_options;
 
 GB_API gb_ingest_options gb_ingest_options_defaults(void);

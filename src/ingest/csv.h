@@ -1,23 +1,42 @@
-/* Private to ingest: from rows to recordings, once it is decided what the columns mean. */
+/* Private to ingest: from a table in text to recordings, once it is decided what the columns mean.
+ *
+ * csv_map.c or guess.c makes a plan; csv.c takes the file in blocks (blocks.h), has them parsed
+ * side by side (csv_parse.h) and hands the columns on in order. */
 #ifndef GENBA_INGEST_CSV_H
 #define GENBA_INGEST_CSV_H
 
 #include "ingest/layout.h"
+#include "ingest/reader.h"
+
+typedef enum gb_csv_cells {
+    GB_CSV_NUMBERS,
+    GB_CSV_CATEGORIES, /* words that stand for 0, 1, 2, ... */
+    GB_CSV_TEXT        /* runs of bytes */
+} gb_csv_cells;
 
 typedef struct gb_csv_stream {
-    gb_stream_spec spec;
+    gb_stream_spec spec;    /* value_type is what is handed over */
     const int64_t *columns; /* [size], from 0 */
-    const float *sentinels; /* [sentinel_count] numbers that stand for missing */
+    gb_csv_cells cells;
+    const char *const *categories; /* [category_count] */
+    const int32_t *category_table; /* [table_size] hashed: category + 1, 0 free */
+    int category_count, table_size;
+    const double *sentinels; /* [sentinel_count] numbers that stand for missing */
     int sentinel_count;
-    float range_min, range_max; /* -INFINITY, INFINITY when not declared */
+    double range_min, range_max; /* -INFINITY, INFINITY when not declared */
 } gb_csv_stream;
 
 typedef struct gb_csv_plan {
     gb_recording_info info; /* name: of the recording, or what stands before the group's value */
     const gb_layout *layout;
-    int64_t time_column; /* -1: none */
+    gb_cutting cutting;
+    int64_t skip_rows;
+    int64_t time_column;  /* -1: none */
+    int64_t clock_column; /* the time of day, when time_column is the date alone; else -1 */
     gb_time_format time_format;
     double period_s;
+    const char *zone;             /* of stamps that do not say; NULL: UTC */
+    bool later;                   /* the later reading of a fold */
     const int64_t *group_columns; /* [group_count]: one recording for each value */
     int group_count;
     const gb_csv_stream *streams; /* [stream_count] */
@@ -28,33 +47,23 @@ typedef struct gb_csv_plan {
     int64_t row_limit; /* 0: all */
 } gb_csv_plan;
 
-/* Reads all rows into recordings and merges them into the dataset, all or none. The report is added
- * to, and holds what was read up to then on failure too. */
+/* Reads the rest of the input into source->sink. Uses of the source: name, options, report, watch,
+ * sink and where to resume. The report is added to, and holds what was read up to then on failure
+ * too. */
 GB_MUST gb_status gb_csv_read(const gb_csv_plan *plan,
-                              gb_rows *rows,
-                              gb_ingest_report *report,
-                              gb_dataset *dataset);
+                              const gb_input *input,
+                              const gb_source *source);
 
-/* CSV by a map from rows that are open already (files, memory). */
-struct gb_stream_map;
-GB_MUST gb_status gb_csv_read_mapped(const struct gb_stream_map *map,
-                                     gb_rows *rows,
-                                     const char *name,
-                                     const gb_ingest_options *options,
-                                     gb_ingest_report *report,
-                                     gb_dataset *dataset);
-
-/* Records a wrong cell or row (column -1) and returns GB_OK, or fails when `strict`. */
-GB_MUST gb_status gb_csv_problem(bool strict,
-                                 const gb_rows *rows,
-                                 const gb_layout *layout,
-                                 int64_t column,
-                                 const gb_field *found,
-                                 const char *expected,
-                                 gb_ingest_report *report);
+/* CSV by source->map from rows that are open already (files, memory). */
+GB_MUST gb_status gb_csv_read_mapped(const gb_source *source, gb_rows *rows);
 
 /* Writes the layout part of the report. */
 void gb_csv_describe(const gb_csv_plan *plan, gb_ingest_report *report);
+/* Copies a text so that it can be printed: cut to fit, without control characters. */
+void gb_csv_copy_cut(char out[GB_INGEST_TEXT], const char *text, size_t size);
+
+/* The slot of a word in an open-addressing table of `size` (a power of two). */
+uint64_t gb_csv_hash(const char *text, size_t size);
 
 /* "folder/ETTh1.csv" to "ETTh1"; NULL when the arena is full. */
 const char *gb_name_of_file(const char *path, gb_arena *arena);

@@ -206,6 +206,7 @@ static gb_status plan_streams(const gb_rows *rows,
         int at = plan->stream_count++;
         columns[at] = c;
         streams[at].spec = gb_stream_spec_defaults(layout->columns[c].name);
+        streams[at].spec.value_type = GB_VALUE_F32; /* what a dataset in memory keeps */
         streams[at].spec.time_base = gb_stamp_base(plan->time_format);
         streams[at].columns = &columns[at];
         streams[at].range_min = -INFINITY;
@@ -221,12 +222,9 @@ static gb_status plan_streams(const gb_rows *rows,
     return GB_OK;
 }
 
-static gb_status guess_and_read(gb_rows *rows,
-                                const gb_ingest_options *options,
-                                gb_arena *arena,
-                                gb_ingest_report *report,
-                                gb_dataset *dataset)
+static gb_status guess_and_read(gb_rows *rows, const gb_source *source, gb_arena *arena)
 {
+    const gb_ingest_options *options = source->options;
     gb_layout_hints hints = {.names_extra_ignored = true};
     gb_layout layout;
     GB_TRY(gb_layout_find(rows, &hints, arena, &layout));
@@ -234,16 +232,18 @@ static gb_status guess_and_read(gb_rows *rows,
     gb_csv_plan plan = {
         .info = {.name = gb_name_of_file(rows->origin, arena), .source = rows->origin},
         .layout = &layout,
+        .cutting = {.delimiter = layout.delimiter},
         .time_column = time.time_column,
+        .clock_column = -1,
         .time_format = time.format,
         .period_s = time.period_s,
         .strict = options->bad_cells == GB_BAD_CELLS_STRICT,
         .row_limit = options->row_limit};
     if (!plan.info.name)
         return GB_ERR_MEMORY;
-    gb_csv_describe(&plan, report);
-    GB_TRY(plan_streams(rows, &layout, arena, report, &plan));
-    return gb_csv_read(&plan, rows, report, dataset);
+    gb_csv_describe(&plan, source->report);
+    GB_TRY(plan_streams(rows, &layout, arena, source->report, &plan));
+    return gb_csv_read(&plan, &rows->input, source);
 }
 
 gb_status gb_guess_rows(gb_rows *rows,
@@ -253,10 +253,16 @@ gb_status gb_guess_rows(gb_rows *rows,
 {
     gb_arena *arena = NULL;
     gb_dataset *dataset = NULL;
+    gb_ingest_watch nobody = {0};
+    gb_source source = {
+        .path = rows->origin, .options = options, .report = report, .watch = &nobody};
     GB_TRY(gb_arena_create(0, &arena));
     gb_status status = gb_dataset_create(&dataset);
     if (status == GB_OK)
-        status = guess_and_read(rows, options, arena, report, dataset);
+        status = gb_dataset_sink_create(dataset, &source.sink);
+    if (status == GB_OK)
+        status = guess_and_read(rows, &source, arena);
+    gb_sink_destroy(source.sink);
     gb_arena_destroy(arena);
     if (status != GB_OK) {
         gb_dataset_destroy(dataset);
@@ -264,4 +270,14 @@ gb_status gb_guess_rows(gb_rows *rows,
     }
     *out = dataset;
     return GB_OK;
+}
+
+const char *gb_name_of_file(const char *path, gb_arena *arena)
+{
+    const char *slash = strrchr(path, '/');
+    char *name = gb_arena_text(arena, slash ? slash + 1 : path);
+    char *dot = name ? strrchr(name, '.') : NULL;
+    if (dot && dot > name)
+        *dot = 0;
+    return name;
 }

@@ -13,6 +13,7 @@ gb_ingest_options gb_ingest_options_defaults(void)
     memset(&options, 0, sizeof options);
     options.line_limit_bytes = (size_t)16 << 20;
     options.period_s = 1;
+    options.segment_bytes = (int64_t)256 << 20;
     return options;
 }
 
@@ -23,17 +24,20 @@ gb_status gb_ingest_settle(const gb_ingest_options *given, gb_ingest_options *ou
     if (given) {
         double period_s = given->period_s == 0 ? options.period_s : given->period_s;
         size_t limit = given->line_limit_bytes ? given->line_limit_bytes : options.line_limit_bytes;
+        int64_t segment = given->segment_bytes ? given->segment_bytes : options.segment_bytes;
         options = *given;
+        options.segment_bytes = segment;
         options.period_s = period_s;
         options.line_limit_bytes = limit;
     }
     if (!(options.period_s > 0 && options.period_s <= 1e9) || options.row_limit < 0 ||
-        options.line_limit_bytes > (size_t)1 << 30)
-        return gb_fail(
-            GB_ERR_ARGUMENT,
-            "ingest options: period_s %g, row_limit %lld, line_limit_bytes %zu; expected "
-            "a period above 0, a limit of 0 or more rows and lines of at most 1 GiB",
-            options.period_s, (long long)options.row_limit, options.line_limit_bytes);
+        options.line_limit_bytes > (size_t)1 << 30 || options.segment_bytes < 1)
+        return gb_fail(GB_ERR_ARGUMENT,
+                       "ingest options: period_s %g, row_limit %lld, line_limit_bytes %zu, "
+                       "segment_bytes %lld; expected a period above 0, a limit of 0 or more rows, "
+                       "lines of at most 1 GiB and segments of at least a byte",
+                       options.period_s, (long long)options.row_limit, options.line_limit_bytes,
+                       (long long)options.segment_bytes);
     *out = options;
     return GB_OK;
 }

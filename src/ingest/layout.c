@@ -226,6 +226,14 @@ static bool valid_utf8_length(const unsigned char *at, size_t left, size_t *leng
     return true;
 }
 
+bool gb_text_is_utf8(const char *text, size_t size)
+{
+    for (size_t i = 0, length; i < size; i += length)
+        if (!valid_utf8_length((const unsigned char *)text + i, size - i, &length))
+            return false;
+    return true;
+}
+
 /* A column's name as valid UTF-8 without control characters, cut to fit; bytes that are not UTF-8
  * become U+FFFD. */
 static char *clean_name(gb_arena *arena, const char *text, size_t size, int64_t column)
@@ -353,7 +361,10 @@ gb_status
 gb_layout_find(gb_rows *rows, const gb_layout_hints *hints, gb_arena *arena, gb_layout *out)
 {
     gb_layout layout = {.delimiter = hints->delimiter};
-    if (layout.delimiter == 0)
+    rows->widths = hints->widths;
+    rows->width_count = hints->width_count;
+    rows->skip_rows = hints->skip_rows;
+    if (layout.delimiter == 0 && hints->width_count == 0)
         GB_TRY(find_delimiter(rows, &layout.delimiter));
     rows->delimiter = layout.delimiter;
     GB_TRY(gb_rows_rewind(rows));

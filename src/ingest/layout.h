@@ -31,6 +31,9 @@ typedef struct gb_layout_hints {
     char decimal; /* '.' or ',' */
     gb_header header;
     bool names_extra_ignored; /* the header may have more names than the rows have fields */
+    const int64_t *widths;    /* [width_count] of fixed columns, in characters */
+    int64_t width_count;
+    int64_t skip_rows; /* lines before the header or the first row */
 } gb_layout_hints;
 
 typedef struct gb_layout_column {
@@ -53,6 +56,8 @@ typedef struct gb_layout {
 
 /* Is this one of the usual words for "no value" ("", "NA", "NaN", "null", "-", ...)? */
 bool gb_cell_is_missing(const char *text, size_t size);
+
+bool gb_text_is_utf8(const char *text, size_t size);
 
 /* Cells of the sample that are numbers with this layout's decimal sign. */
 int64_t gb_layout_numbers(const gb_layout *layout, int64_t column);

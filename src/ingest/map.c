@@ -193,6 +193,38 @@ static gb_status wrong_in_stream(
     return wrong(from, path, problem, text);
 }
 
+static gb_status
+check_table_stream(const source *from, const gb_map_stream *stream, uint32_t number)
+{
+    bool one = stream->kind == GB_STREAM_SCALAR;
+    bool text = stream->kind == GB_STREAM_TEXT || stream->value_type == GB_VALUE_BYTES;
+    if (one && stream->columns_count != 1)
+        return wrong_in_stream(from, number, "kind",
+                               "a scalar has one column; use vector for several", "");
+    bool readable = stream->kind == -1 || one || stream->kind == GB_STREAM_VECTOR ||
+                    stream->kind == GB_STREAM_EVENT || stream->kind == GB_STREAM_ACTION ||
+                    stream->kind == GB_STREAM_TEXT;
+    if (!readable)
+        return wrong_in_stream(
+            from, number, "kind",
+            "columns of a table make scalar, vector, event, action or text, not ",
+            gb_stream_kind_name((gb_stream_kind)stream->kind));
+    if (text && stream->columns_count != 1)
+        return wrong_in_stream(from, number, "columns", "text has one column", "");
+    if (text && stream->categories_count > 0)
+        return wrong_in_stream(from, number, "categories",
+                               "words that become numbers are not text: leave kind and value_type "
+                               "out, or the categories",
+                               "");
+    int64_t most = stream->value_type == GB_VALUE_I8    ? INT8_MAX
+                   : stream->value_type == GB_VALUE_U8  ? UINT8_MAX
+                   : stream->value_type == GB_VALUE_I16 ? INT16_MAX
+                                                        : UINT16_MAX;
+    if ((int64_t)stream->categories_count > most + 1)
+        return wrong_in_stream(from, number, "categories", "more than fit the value type", "");
+    return GB_OK;
+}
+
 static gb_status check_stream(const source *from, const gb_map_data *data, uint32_t number)
 {
     const gb_map_stream *stream = &data->streams[number];
@@ -207,17 +239,7 @@ static gb_status check_stream(const source *from, const gb_map_data *data, uint3
         return wrong_in_stream(from, number, "columns", "a stream of a table needs columns", "");
     if (!table)
         return GB_OK;
-    bool one = stream->kind == GB_STREAM_SCALAR;
-    if (one && stream->columns_count != 1)
-        return wrong_in_stream(from, number, "kind",
-                               "a scalar has one column; use vector for several", "");
-    bool readable = stream->kind == -1 || one || stream->kind == GB_STREAM_VECTOR ||
-                    stream->kind == GB_STREAM_EVENT || stream->kind == GB_STREAM_ACTION;
-    if (!readable)
-        return wrong_in_stream(from, number, "kind",
-                               "columns of numbers make scalar, vector, event or action, not ",
-                               gb_stream_kind_name((gb_stream_kind)stream->kind));
-    return GB_OK;
+    return check_table_stream(from, stream, number);
 }
 
 static gb_status check_map(const source *from, const gb_map_data *data)
@@ -236,6 +258,16 @@ static gb_status check_map(const source *from, const gb_map_data *data)
     if (data->csv.delimiter == ',' && data->csv.decimal == ',')
         return wrong(from, "csv.decimal", "a comma cannot be delimiter and decimal sign at once",
                      "");
+    if (time->time_column && (!time->column || time->format > GB_TIME_FORMAT_MONTH_FIRST))
+        return wrong(from, "time.time_column",
+                     "goes with time.column, a date, in one of the date formats", "");
+    if (data->csv.skip_rows < 0 || data->csv.skip_rows > 1000000)
+        return wrong(from, "csv.skip_rows", "expected 0 to 1000000 lines", "");
+    for (uint32_t i = 0; i < data->csv.widths_count; i++)
+        if (data->csv.widths[i] < 1 || data->csv.widths[i] > 1 << 20)
+            return wrong(from, "csv.widths", "each must be 1 to 1048576 characters", "");
+    if (data->csv.widths_count > 0 && data->csv.delimiter != 0)
+        return wrong(from, "csv.delimiter", "columns of fixed widths have no delimiter", "");
     if (data->streams_count == 0 && strcmp(data->reader, "csv") == 0)
         return wrong(from, "streams", "a table's map names its streams: at least one", "");
     for (uint32_t i = 0; i < data->streams_count; i++)

@@ -1,47 +1,22 @@
-/* Rows of delimited text (RFC 4180 quotes, LF or CRLF), read in pieces: memory is one row. Says
- * nothing about what fields mean (layout.c, csv.c do). */
+/* Rows read one at a time, in pieces: memory is one row. Says nothing about what fields mean. */
 #include "ingest/rows.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define PIECE_BYTES ((size_t)1 << 18)
+#define PIECE_BYTES ((size_t)1 << 16)
 
-static gb_status grow_buffer(gb_rows *rows, size_t room)
+static gb_status too_long(const gb_rows *rows)
 {
-    char *grown = realloc(rows->buffer, room);
-    if (!grown)
-        return gb_fail(GB_ERR_MEMORY, "%s, row %lld: no memory for a row of more than %zu bytes",
-                       rows->origin, (long long)rows->next_number, rows->room);
-    rows->buffer = grown;
-    rows->room = room;
-    return GB_OK;
+    return gb_fail(GB_ERR_PARSE,
+                   "%s, row %lld: longer than %zu bytes without an end; is this a text file with "
+                   "one record a line, and is every quote closed?",
+                   rows->origin, (long long)rows->next_number, rows->limit);
 }
 
-static gb_status read_piece(gb_rows *rows, size_t *out_got)
+static bool at_end(const gb_rows *rows)
 {
-    char *to = rows->buffer + rows->end;
-    size_t want = rows->room - rows->end;
-    if (rows->file < 0) {
-        size_t left = rows->memory_size - rows->memory_at;
-        *out_got = want < left ? want : left;
-        memcpy(to, rows->memory + rows->memory_at, *out_got);
-        rows->memory_at += *out_got;
-        return GB_OK;
-    }
-    for (;;) {
-        ssize_t got = read(rows->file, to, want);
-        if (got >= 0) {
-            *out_got = (size_t)got;
-            return GB_OK;
-        }
-        if (errno != EINTR)
-            return gb_fail(GB_ERR_IO, "%s: reading failed: %s", rows->origin, strerror(errno));
-    }
+    return rows->decoder.at == rows->input.size;
 }
 
 /* Gets more bytes behind the unread ones, which move to the front of the buffer. */
@@ -53,284 +28,191 @@ static gb_status fill(gb_rows *rows)
     rows->begin = 0;
     rows->end = kept;
     if (kept > rows->limit)
-        return gb_fail(GB_ERR_PARSE,
-                       "%s, row %lld: longer than %zu bytes without an end; is this a text file "
-                       "with one record a line, and is every quote closed?",
-                       rows->origin, (long long)rows->next_number, rows->limit);
-    if (rows->room - rows->end < PIECE_BYTES)
-        GB_TRY(grow_buffer(rows, 2 * rows->room > PIECE_BYTES ? 2 * rows->room : 2 * PIECE_BYTES));
+        return too_long(rows);
+    size_t left = (size_t)(rows->input.size - rows->decoder.at);
+    size_t piece = left < PIECE_BYTES ? left : PIECE_BYTES;
+    size_t need = kept + piece * (rows->input.plain ? 1 : GB_DECODER_GROWTH) + GB_DECODER_EXTRA;
+    if (need > rows->room) {
+        size_t room = need > 2 * rows->room ? need : 2 * rows->room;
+        char *grown = realloc(rows->buffer, room);
+        if (!grown)
+            return gb_fail(GB_ERR_MEMORY,
+                           "%s, row %lld: no memory for a row of more than %zu "
+                           "bytes",
+                           rows->origin, (long long)rows->next_number, rows->room);
+        rows->buffer = grown;
+        rows->room = room;
+    }
     size_t got = 0;
-    GB_TRY(read_piece(rows, &got));
+    GB_TRY(gb_decoder_read(&rows->decoder, &rows->input, piece, rows->buffer + rows->end, &got));
     rows->end += got;
-    rows->bytes += (int64_t)got;
-    rows->at_end = got == 0;
     return GB_OK;
 }
 
-/* Skips the mark; tells UTF-16 from its own. */
-static gb_status start(gb_rows *rows, bool *out_mark)
+gb_status gb_rows_open_input(gb_input *input, size_t limit, gb_rows *out, bool *out_mark)
 {
-    while (rows->end < 3 && !rows->at_end)
-        GB_TRY(fill(rows));
-    if (rows->end == 0)
-        return gb_fail(GB_ERR_PARSE, "%s is empty: expected rows of text", rows->origin);
-    const unsigned char *head = (const unsigned char *)rows->buffer;
-    if (rows->end >= 2 &&
-        ((head[0] == 0xFF && head[1] == 0xFE) || (head[0] == 0xFE && head[1] == 0xFF)))
-        return gb_fail(GB_ERR_PARSE,
-                       "%s is UTF-16: convert it first, as in  iconv -f UTF-16 -t UTF-8",
-                       rows->origin);
-    *out_mark = rows->end >= 3 && memcmp(head, "\xEF\xBB\xBF", 3) == 0;
-    rows->begin = *out_mark ? 3 : 0;
-    rows->next_number = 1;
-    rows->number = 0;
+    gb_rows rows = {.origin = input->origin,
+                    .input = *input,
+                    .limit = limit,
+                    .next_number = 1,
+                    .delimiter = ','};
+    gb_status status = gb_decoder_open(input, &rows.decoder);
+    if (status != GB_OK) {
+        gb_input_close(input);
+        return status;
+    }
+    *out = rows;
+    *out_mark = input->first > 0;
     return GB_OK;
 }
 
 gb_status gb_rows_open_memory(
     const void *data, size_t size, const char *origin, size_t limit, gb_rows *out, bool *out_mark)
 {
-    gb_rows rows = {.origin = origin,
-                    .file = -1,
-                    .memory = data,
-                    .memory_size = size,
-                    .limit = limit,
-                    .delimiter = ','};
-    gb_status status = start(&rows, out_mark);
-    if (status != GB_OK) {
-        gb_rows_close(&rows);
-        return status;
-    }
-    *out = rows;
-    return GB_OK;
+    gb_input input;
+    GB_TRY(gb_input_open_memory(data, size, origin, NULL, &input));
+    return gb_rows_open_input(&input, limit, out, out_mark);
 }
 
 gb_status gb_rows_open_file(const char *path, size_t limit, gb_rows *out, bool *out_mark)
 {
-    gb_rows rows = {.origin = path, .limit = limit, .delimiter = ','};
-    /* O_NONBLOCK: opening a pipe must not wait for a writer before it is refused. */
-    rows.file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (rows.file < 0)
-        return gb_fail(GB_ERR_IO, "cannot open %s: %s", path, strerror(errno));
-    struct stat about;
-    gb_status status = GB_OK;
-    if (fstat(rows.file, &about) != 0)
-        status = gb_fail(GB_ERR_IO, "cannot read %s: %s", path, strerror(errno));
-    else if (!S_ISREG(about.st_mode))
-        status = gb_fail(GB_ERR_IO, "%s is %s, expected a regular file", path,
-                         S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
-    if (status == GB_OK)
-        status = start(&rows, out_mark);
-    if (status != GB_OK) {
-        gb_rows_close(&rows);
-        return status;
-    }
-    *out = rows;
-    return GB_OK;
+    gb_input input;
+    GB_TRY(gb_input_open_file(path, NULL, &input));
+    return gb_rows_open_input(&input, limit, out, out_mark);
 }
 
 gb_status gb_rows_rewind(gb_rows *rows)
 {
-    if (rows->file >= 0 && lseek(rows->file, 0, SEEK_SET) != 0)
-        return gb_fail(GB_ERR_IO, "%s: cannot go back to its start: %s", rows->origin,
-                       strerror(errno));
-    rows->memory_at = rows->begin = rows->end = 0;
-    rows->bytes = 0;
-    rows->at_end = false;
-    bool mark;
-    return start(rows, &mark);
+    rows->begin = rows->end = 0;
+    rows->skipped = false;
+    rows->next_number = 1;
+    rows->decoder.at = rows->input.first;
+    if (rows->decoder.transcoder)
+        gb_transcoder_reset(rows->decoder.transcoder, rows->input.first);
+    return GB_OK;
 }
 
 void gb_rows_close(gb_rows *rows)
 {
-    if (rows->file >= 0)
-        close(rows->file);
+    gb_decoder_close(&rows->decoder);
+    gb_input_close(&rows->input);
     free(rows->buffer);
     free(rows->fields);
-    memset(rows, 0, sizeof *rows);
-    rows->file = -1;
+    free(rows->spans);
+    rows->buffer = NULL;
+    rows->fields = NULL;
+    rows->spans = NULL;
 }
 
-/* ---- where a row ends -------------------------------------------------------------------------
- */
-
-static bool is_blank(char c)
+static gb_cutting cutting_of(const gb_rows *rows)
 {
-    return c == ' ' || c == '\t';
-}
-
-/* The end of a row that has quotes: newlines between them do not count. Returns `end` when it is
- * not in sight; *lines counts the newlines passed. */
-static const char *
-quoted_row_end(const char *at, const char *end, char delimiter, int64_t *lines, bool *open)
-{
-    bool field_start = true, closed = false; /* closed: right behind a closing quote */
-    *open = false;
-    for (; at < end; at++) {
-        if (*open) {
-            closed = *at == '"';
-            *open = !closed;
-            *lines += *at == '\n';
-            field_start = false;
-        } else if (*at == '\n') {
-            return at;
-        } else if (*at == '"' && (field_start || closed)) {
-            *open = true; /* "" inside closes and opens again */
-        } else {
-            closed = false;
-            field_start = *at == delimiter || (delimiter == ' ' && *at == '\t') ||
-                          (field_start && is_blank(*at));
-        }
-    }
-    return end;
+    return (gb_cutting){rows->delimiter, rows->widths, rows->width_count};
 }
 
 /* Finds [row, *out_end) of the next row, refilling as needed. */
-static gb_status find_row(gb_rows *rows, const char **out_end, int64_t *out_lines, bool *out_have)
+static gb_status find_row(
+    gb_rows *rows, const gb_cutting *cutting, size_t *out_end, int64_t *out_lines, bool *out_have)
 {
-    size_t searched = 0;
-    *out_have = true;
     for (;;) {
         const char *row = rows->buffer + rows->begin, *end = rows->buffer + rows->end;
-        const char *newline = memchr(row + searched, '\n', (size_t)(end - row) - searched);
-        const char *stop = newline ? newline : end;
+        bool open = false;
         *out_lines = 1;
-        if (stop > row && memchr(row, '"', (size_t)(stop - row))) {
-            bool open = false;
-            stop = quoted_row_end(row, end, rows->delimiter, out_lines, &open);
-            newline = stop < end ? stop : NULL;
-            if (!newline && rows->at_end && open)
+        const char *stop = row;
+        if (row < end)
+            stop = gb_row_end(cutting, row, end, out_lines, &open);
+        if (stop < end || at_end(rows)) {
+            if (open)
                 return gb_fail(GB_ERR_PARSE, "%s, row %lld: a quote is opened and never closed",
                                rows->origin, (long long)rows->next_number);
-        } else {
-            searched = newline ? 0 : (size_t)(end - row);
-        }
-        if (newline || rows->at_end) {
-            *out_end = stop;
-            *out_have = newline || stop > row;
-            if (*out_have && (size_t)(stop - row) > rows->limit)
-                return gb_fail(GB_ERR_PARSE, "%s, row %lld: %zu bytes long, the limit is %zu",
-                               rows->origin, (long long)rows->next_number, (size_t)(stop - row),
-                               rows->limit);
-            return GB_OK;
+            *out_have = row < end;
+            *out_end = (size_t)(stop - rows->buffer);
+            return (size_t)(stop - row) > rows->limit ? too_long(rows) : GB_OK;
         }
         GB_TRY(fill(rows));
     }
 }
 
-/* ---- fields -----------------------------------------------------------------------------------
- */
-
-static gb_status add_field(gb_rows *rows, const char *text, const char *end)
+/* Doubled quotes are closed up in place: the buffer is our own. */
+static gb_status cut_row(gb_rows *rows, size_t begin, size_t end)
 {
-    while (text < end && is_blank(*text))
-        text++;
-    while (end > text && is_blank(end[-1]))
-        end--;
-    if (rows->field_count == rows->field_room) {
-        int64_t room = rows->field_room ? 2 * rows->field_room : 32;
-        gb_field *grown = realloc(rows->fields, (size_t)room * sizeof *grown);
-        if (!grown)
-            return gb_fail(GB_ERR_MEMORY, "%s, row %lld: no memory for more than %lld fields",
-                           rows->origin, (long long)rows->number, (long long)rows->field_count);
-        rows->fields = grown;
+    const gb_cutting cutting = cutting_of(rows);
+    int64_t count =
+        gb_row_cut(&cutting, rows->buffer, begin, end, rows->spans, rows->field_room, &rows->fault);
+    if (count > rows->field_room) {
+        int64_t room = count > 16 ? 2 * count : 32;
+        gb_field *fields = realloc(rows->fields, (size_t)room * sizeof *fields);
+        if (fields)
+            rows->fields = fields;
+        gb_span *spans = realloc(rows->spans, (size_t)room * sizeof *spans);
+        if (spans)
+            rows->spans = spans;
+        if (!fields || !spans)
+            return gb_fail(GB_ERR_MEMORY, "%s, row %lld: no memory for %lld fields", rows->origin,
+                           (long long)rows->number, (long long)count);
         rows->field_room = room;
+        count = gb_row_cut(&cutting, rows->buffer, begin, end, spans, room, &rows->fault);
     }
-    rows->fields[rows->field_count++] = (gb_field){text, (size_t)(end - text)};
+    for (int64_t i = 0; i < count; i++) {
+        char *text = rows->buffer + rows->spans[i].at;
+        rows->fields[i] = (gb_field){text, rows->spans[i].size};
+        if (rows->spans[i].size & GB_SPAN_DOUBLED)
+            rows->fields[i].size = gb_span_copy(rows->buffer, rows->spans[i], text);
+    }
+    rows->field_count = count;
     return GB_OK;
 }
 
-static const char *field_end(const char *at, const char *end, char delimiter)
+static bool all_blank(const char *row, size_t size)
 {
-    if (delimiter == ' ') {
-        while (at < end && !is_blank(*at))
-            at++;
-        return at;
-    }
-    const char *found = memchr(at, delimiter, (size_t)(end - at));
-    return found ? found : end;
+    size_t i = 0;
+    while (i < size && (row[i] == ' ' || row[i] == '\t'))
+        i++;
+    return i == size;
 }
 
-/* A field in quotes starting at `at`: closes up doubled quotes in place. Returns where the field
- * ends, a delimiter or `end`. */
-static gb_status quoted_field(gb_rows *rows, char *at, char *end, char **out_next)
+/* The next row's end, and the place behind it. */
+static gb_status
+step(gb_rows *rows, const gb_cutting *cutting, size_t *out_begin, size_t *out_end, bool *out_have)
 {
-    char *from = at + 1, *to = at;
-    for (; from < end; from++) {
-        if (*from == '"') {
-            if (from + 1 < end && from[1] == '"')
-                from++;
-            else
-                break;
-        }
-        *to++ = *from;
-    }
-    char *next = from < end ? from + 1 : end;
-    while (next < end && is_blank(*next) && *next != rows->delimiter)
-        next++;
-    bool ends = next == end || *next == rows->delimiter || rows->delimiter == ' ';
-    if (!ends) {
-        rows->fault = GB_ROW_AFTER_QUOTE;
-        next = end;
-    }
-    *out_next = next;
-    return add_field(rows, at, to);
+    size_t end = 0;
+    int64_t lines = 1;
+    GB_TRY(find_row(rows, cutting, &end, &lines, out_have));
+    *out_begin = rows->begin;
+    *out_end = end;
+    rows->begin = end + (end < rows->end);
+    rows->number = rows->next_number;
+    rows->next_number += *out_have ? lines : 0;
+    return GB_OK;
 }
 
-static gb_status split(gb_rows *rows, char *row, char *end, bool quotes)
+/* Lines before the header are lines, whatever quotes are in them. */
+static gb_status skip_lines(gb_rows *rows)
 {
-    char delimiter = rows->delimiter;
-    char *at = row;
-    rows->field_count = 0;
-    for (;;) {
-        char *start_of_field = at;
-        if (delimiter == ' ' || quotes)
-            while (at < end && is_blank(*at) && (delimiter == ' ' || *at != delimiter))
-                at++;
-        if (delimiter == ' ' && at == end)
-            return GB_OK; /* trailing blanks are no field */
-        if (quotes && at < end && *at == '"') {
-            GB_TRY(quoted_field(rows, at, end, &at));
-        } else {
-            at = start_of_field + (field_end(at, end, delimiter) - start_of_field);
-            GB_TRY(add_field(rows, start_of_field, at));
-        }
-        if (at == end)
-            return GB_OK;
-        if (delimiter != ' ')
-            at++;
+    const gb_cutting lines = {.width_count = 1};
+    bool have = true;
+    for (int64_t i = 0; have && i < rows->skip_rows; i++) {
+        size_t begin, end;
+        GB_TRY(step(rows, &lines, &begin, &end, &have));
     }
-}
-
-static bool all_blank(const char *row, const char *end)
-{
-    while (row < end && is_blank(*row))
-        row++;
-    return row == end;
+    rows->skipped = true;
+    return GB_OK;
 }
 
 gb_status gb_rows_next(gb_rows *rows, bool *out_have)
 {
+    if (!rows->skipped)
+        GB_TRY(skip_lines(rows));
+    const gb_cutting cutting = cutting_of(rows);
     for (;;) {
-        const char *stop = NULL;
-        int64_t lines = 1;
+        size_t begin = 0, end = 0;
         bool have = false;
-        GB_TRY(find_row(rows, &stop, &lines, &have));
+        GB_TRY(step(rows, &cutting, &begin, &end, &have));
         *out_have = have;
         if (!have)
             return GB_OK;
-        char *row = rows->buffer + rows->begin;
-        char *end = row + (stop - row);
-        bool newline = end < rows->buffer + rows->end;
-        rows->begin = (size_t)(end - rows->buffer) + newline;
-        rows->number = rows->next_number;
-        rows->next_number += lines;
-        if (end > row && end[-1] == '\r')
+        if (end > begin && rows->buffer[end - 1] == '\r')
             end--;
-        if (all_blank(row, end))
-            continue;
-        size_t size = (size_t)(end - row);
-        rows->fault = memchr(row, 0, size) ? GB_ROW_NUL : GB_ROW_WHOLE;
-        return split(rows, row, end, memchr(row, '"', size) != NULL);
+        if (!all_blank(rows->buffer + begin, end - begin))
+            return cut_row(rows, begin, end);
     }
 }

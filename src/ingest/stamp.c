@@ -1,5 +1,5 @@
-/* Dates, epochs and counters from text to int64 nanoseconds, in UTC. Time zones by name and the
- * twelve-hour clock are not read. */
+/* Dates, epochs and counters from text to int64 nanoseconds, in UTC. A stamp without an
+ * offset is read as UTC: zones by name are zone.c. The twelve-hour clock is not read. */
 #include "ingest/stamp.h"
 
 #include "ingest/number.h"
@@ -137,14 +137,16 @@ static bool read_clock(cursor *c, int64_t *ns)
 }
 
 /* Z, +hh:mm, +hhmm, +hh or nothing */
-static bool read_zone(cursor *c, int64_t *offset_ns)
+static bool read_zone(cursor *c, int64_t *offset_ns, bool *said)
 {
     *offset_ns = 0;
+    *said = false;
     if (c->at < c->end && *c->at == ' ')
         c->at++;
     if (c->at == c->end)
         return true;
     char sign = *c->at++;
+    *said = true;
     if (sign == 'Z' || sign == 'z')
         return true;
     if (sign != '+' && sign != '-')
@@ -159,17 +161,19 @@ static bool read_zone(cursor *c, int64_t *offset_ns)
     return true;
 }
 
-static bool read_datetime(const char *text, size_t size, gb_time_format format, int64_t *out_ns)
+static bool
+read_datetime(const char *text, size_t size, gb_time_format format, int64_t *out_ns, bool *said)
 {
     cursor c = {text, text + size};
     int64_t days = 0, clock_ns = 0, offset_ns = 0;
+    *said = false;
     if (!read_date(&c, format, &days))
         return false;
     if (c.at < c.end) {
         if (*c.at != 'T' && *c.at != 't' && *c.at != ' ')
             return false;
         c.at++;
-        if (!read_clock(&c, &clock_ns) || !read_zone(&c, &offset_ns))
+        if (!read_clock(&c, &clock_ns) || !read_zone(&c, &offset_ns, said))
             return false;
     }
     if (c.at != c.end)
@@ -178,19 +182,21 @@ static bool read_datetime(const char *text, size_t size, gb_time_format format, 
     return true;
 }
 
-bool gb_stamp_parse(const char *text,
-                    size_t size,
-                    gb_time_format format,
-                    char decimal,
-                    double period_s,
-                    int64_t *out_ns)
+bool gb_stamp_read(const char *text,
+                   size_t size,
+                   gb_time_format format,
+                   char decimal,
+                   double period_s,
+                   int64_t *out_ns,
+                   bool *out_has_zone)
 {
+    *out_has_zone = true;
     int64_t counter_e6;
     switch (format) {
     case GB_TIME_FORMAT_DATETIME:
     case GB_TIME_FORMAT_DAY_FIRST:
     case GB_TIME_FORMAT_MONTH_FIRST:
-        return read_datetime(text, size, format, out_ns);
+        return read_datetime(text, size, format, out_ns, out_has_zone);
     case GB_TIME_FORMAT_EPOCH_S:
     case GB_TIME_FORMAT_SECONDS:
         return gb_number_scaled(text, size, decimal, 9, out_ns);
@@ -211,4 +217,15 @@ bool gb_stamp_parse(const char *text,
     default:
         return false;
     }
+}
+
+bool gb_stamp_parse(const char *text,
+                    size_t size,
+                    gb_time_format format,
+                    char decimal,
+                    double period_s,
+                    int64_t *out_ns)
+{
+    bool has_zone;
+    return gb_stamp_read(text, size, format, decimal, period_s, out_ns, &has_zone);
 }
