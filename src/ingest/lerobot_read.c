@@ -107,6 +107,7 @@ static gb_status read_source(const gb_source *source)
         status = read_files(&reading);
     }
     source->report->bytes += reading.bytes_done;
+    gb_lerobot_videos_close(&reading);
     gb_arena_destroy(arena);
     return status;
 }

@@ -5,13 +5,18 @@
 
 #include "ingest/lerobot.h"
 #include "ingest/reader.h"
+#include "record/video.h"
 
 /* A feature that becomes a stream. */
 typedef struct gb_lerobot_stream {
     const gb_lerobot_feature *feature;
     gb_stream_spec spec; /* value_type and encoding are set when the file is seen */
     bool optional;
-    int number; /* in the sink's open recording; -1: this episode lacks it */
+    int number;             /* in the sink's open recording; -1: this episode lacks it */
+    gb_video *video;        /* the file that is open; many episodes may lie in it (v3) */
+    const char *video_path; /* its path, or of the last one that could not be opened */
+    const gb_pair *video_pairs;
+    int video_pair_count;
 } gb_lerobot_stream;
 
 /* What is to be read and where it goes. */
@@ -31,15 +36,17 @@ GB_MUST gb_status gb_lerobot_plan(gb_lerobot_reading *reading);
  * lerobot_rows.c. */
 GB_MUST gb_status gb_lerobot_read_rows(gb_lerobot_reading *reading, const char *path);
 
-/* The videos of an episode: lerobot_video.c. Opens each file (one that is absent or cannot be read
- * is drift) and declares its stream; then hands over the frames of the episode. */
-typedef struct gb_lerobot_videos gb_lerobot_videos;
-GB_MUST gb_status gb_lerobot_videos_open(gb_lerobot_reading *reading,
+/* The videos of an episode, lerobot_video.c. Declares a stream for each file that is there and can
+ * be read; what is not is counted, or drift. */
+GB_MUST gb_status gb_lerobot_videos_declare(gb_lerobot_reading *reading,
+                                            const gb_lerobot_episode *episode,
+                                            int recording);
+/* Hands over the episode's frames; `rows` is how many there should be. */
+GB_MUST gb_status gb_lerobot_videos_emit(gb_lerobot_reading *reading,
                                          const gb_lerobot_episode *episode,
                                          int recording,
-                                         gb_lerobot_videos **out);
-GB_MUST gb_status gb_lerobot_videos_read(gb_lerobot_videos *videos, int64_t frames);
-void gb_lerobot_videos_close(gb_lerobot_videos *videos); /* NULL is fine */
+                                         int64_t rows);
+void gb_lerobot_videos_close(gb_lerobot_reading *reading);
 
 /* Tells the watch; nobody may be listening. */
 GB_MUST gb_status gb_lerobot_drift(const gb_lerobot_reading *reading,

@@ -57,7 +57,6 @@ typedef struct rows {
     bool open;
     int recording, task_stream;
     const gb_lerobot_episode *episode;
-    gb_lerobot_videos *videos;
     int64_t episode_rows, last_ns, task_now, times_off;
 } rows;
 
@@ -366,7 +365,7 @@ static gb_status begin(rows *r, int64_t row)
     r->open = true;
     r->episode_rows = r->times_off = 0;
     GB_TRY(declare_streams(r, row));
-    return gb_lerobot_videos_open(r->reading, r->episode, r->recording, &r->videos);
+    return gb_lerobot_videos_declare(r->reading, r->episode, r->recording);
 }
 
 static gb_status finish(rows *r)
@@ -374,9 +373,7 @@ static gb_status finish(rows *r)
     if (!r->open)
         return GB_OK;
     const gb_lerobot_episode *episode = r->episode;
-    GB_TRY(gb_lerobot_videos_read(r->videos, r->episode_rows));
-    gb_lerobot_videos_close(r->videos);
-    r->videos = NULL;
+    GB_TRY(gb_lerobot_videos_emit(r->reading, episode, r->recording, r->episode_rows));
     bool cut_short = r->reading->source->options->row_limit > 0;
     if (r->episode_rows != episode->length && !cut_short)
         GB_TRY(gb_lerobot_drift(
@@ -549,7 +546,6 @@ static void release(rows *r)
         free(c->runs);
         free(c->run_sizes);
     }
-    gb_lerobot_videos_close(r->videos);
     gb_parquet_close(r->file);
     free(r->columns);
     free(r->time_ns);

@@ -12,7 +12,7 @@
 
 #define TABLE_BYTES_MAX (256 << 20)
 #define TASKS_MAX 1000000
-#define EPISODES_MAX 10000000
+#define EPISODES_MAX 1000000
 #define PARTS_MAX 100000 /* files of the episodes' table */
 
 /* Lists that grow while a table is read; they end up in the set's arena. */
@@ -273,6 +273,8 @@ static gb_status read_clips(tables *t,
         snprintf(name, sizeof name, "videos/%s/%s", t->set->features[feature].name, fields[f]);
         GB_TRY(read_numbers(file, group, name, numbers));
         for (int64_t r = 0; r < file->groups[group].rows; r++) {
+            if (fabs(numbers[r]) > 1e9)
+                return wrong_column(file, name, "a possible number of seconds or files");
             gb_lerobot_clip *clip = &episodes[r].clips[feature];
             if (f == 0)
                 clip->chunk = (int64_t)numbers[r];
