@@ -178,6 +178,7 @@ typedef struct gb_cpu {
     char model[64];
     int cores; /* that this process may use */
     bool avx2, avx512, avx512_bf16, amx;
+    bool carry_less;  /* PCLMULQDQ and SSE4.1: fast CRCs */
     gb_isa best;      /* the highest level this machine runs and was built in */
     gb_isa used;      /* best, or lower when GENBA_ISA=ref|avx2|avx512|amx asks for it */
     const char *note; /* "" or why `used` is lower than asked */

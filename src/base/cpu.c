@@ -59,7 +59,10 @@ static bool all(uint32_t word, uint32_t mask)
 static void find_features(gb_cpu *cpu)
 {
     uint32_t a = 0, b = 0, c = 0, d = 0, c1 = 0, unused = 0;
-    if (!__get_cpuid(1, &a, &b, &c1, &d) || !(c1 >> 27 & 1)) /* OSXSAVE */
+    if (!__get_cpuid(1, &a, &b, &c1, &d))
+        return;
+    cpu->carry_less = all(c1, 1u << 1 | 1u << 19); /* 1.ECX: PCLMULQDQ 1, SSE4.1 19 */
+    if (!(c1 >> 27 & 1))                           /* OSXSAVE */
         return;
     uint64_t states = enabled_states();
     bool ymm = (states & 0x6) == 0x6, zmm = (states & 0xE6) == 0xE6;
