@@ -195,6 +195,8 @@ work(gb_clean *clean, gb_clean_recording *recording, int number, const gb_sample
         GB_TRY(gb_clean_judge_times(clean, recording, number, samples));
     if (!plain && desk->kept < samples->count)
         GB_TRY(gb_clean_desk_compact(desk, rules, &in));
+    if (desk->count == desk->tail)
+        return GB_OK; /* all rejected */
     if (gb_clean_has_value_rules(rules))
         GB_TRY(gb_clean_judge_values(clean, stream, in.values));
     stream->kept += desk->count - desk->tail;
