@@ -13,8 +13,9 @@ static gb_status find_recording(gb_clean *clean, int recording, gb_clean_recordi
     return GB_OK;
 }
 
-static void forget(gb_clean_recording *recording)
+static void forget(const gb_clean *clean, gb_clean_recording *recording)
 {
+    gb_clean_end_clocks(clean, recording);
     for (int g = 0; g < recording->group_count; g++)
         free(recording->groups[g].differ);
     free(recording->groups);
@@ -47,17 +48,19 @@ static gb_status find_free(gb_clean *clean, int *out)
 static gb_status begin(gb_sink *sink, const gb_recording_info *info, int *out_recording)
 {
     gb_clean *clean = (gb_clean *)sink;
-    int number, next_number;
+    int number;
     gb_arena *arena;
     GB_TRY(find_free(clean, &number));
     GB_TRY(gb_arena_create(0, &arena));
-    gb_status status = gb_sink_begin(clean->next, info, &next_number);
+    gb_clean_recording made = {.open = true, .arena = arena};
+    gb_status status = gb_clean_begin_clocks(clean, &made, info->name);
+    if (status == GB_OK)
+        status = gb_sink_begin(clean->next, info, &made.number);
     if (status != GB_OK) {
-        gb_arena_destroy(arena);
+        forget(clean, &made);
         return status;
     }
-    clean->recordings[number] =
-        (gb_clean_recording){.open = true, .number = next_number, .arena = arena};
+    clean->recordings[number] = made;
     *out_recording = number;
     return GB_OK;
 }
@@ -73,6 +76,7 @@ static gb_status make_stream(gb_clean *clean,
     if (!stream)
         return GB_ERR_MEMORY;
     GB_TRY(gb_clean_settle(clean->map, spec, arena, &stream->rules, &changed));
+    GB_TRY(gb_clean_assign_clock(clean, recording, stream, &changed));
     const gb_clean_rules *rules = &stream->rules;
     stream->time_base = spec->time_base;
     stream->name = gb_arena_text(arena, spec->name);
@@ -197,8 +201,10 @@ work(gb_clean *clean, gb_clean_recording *recording, int number, const gb_sample
         GB_TRY(gb_clean_desk_compact(desk, rules, &in));
     if (desk->count == desk->tail)
         return GB_OK; /* all rejected */
+    GB_TRY(gb_clean_move_times(clean, recording, stream));
     if (gb_clean_has_value_rules(rules))
         GB_TRY(gb_clean_judge_values(clean, stream, in.values));
+    GB_TRY(gb_clean_take_stamps(clean, recording, stream));
     stream->kept += desk->count - desk->tail;
     int64_t from = stream->tail.judged, to = desk->count;
     if (rules->spike_sigmas > 0)
@@ -222,7 +228,7 @@ static gb_status append(gb_sink *sink, int recording, int stream_number, const g
         stream->has_row = samples->row != NULL;
         GB_TRY(gb_clean_join(to, stream_number, samples));
     }
-    bool untouched = !gb_clean_has_value_rules(&stream->rules);
+    bool untouched = !gb_clean_has_value_rules(&stream->rules) && stream->moved_by < 0;
     if (untouched && gb_clean_times_are_plain(stream, samples)) {
         gb_clean_remember(stream, samples);
         stream->kept += samples->count;
@@ -264,7 +270,8 @@ static gb_status end(gb_sink *sink, int recording)
         GB_TRY(hand_on_tail(clean, ending, ending->streams[s]));
     GB_TRY(gb_sink_end(clean->next, ending->number));
     gb_clean_count_duplicates(ending, clean->report);
-    forget(ending);
+    gb_clean_report_clocks(clean, ending);
+    forget(clean, ending);
     return GB_OK;
 }
 
@@ -274,7 +281,7 @@ static void abandon(gb_sink *sink, int recording)
     if (recording < 0 || recording >= clean->recording_room || !clean->recordings[recording].open)
         return;
     gb_sink_abandon(clean->next, clean->recordings[recording].number);
-    forget(&clean->recordings[recording]);
+    forget(clean, &clean->recordings[recording]);
 }
 
 static gb_status attach(gb_sink *sink,
@@ -320,4 +327,9 @@ gb_status gb_clean_create(const gb_stream_map *map,
     clean->next = next;
     *out = &clean->sink;
     return GB_OK;
+}
+
+void gb_clean_use_clocks(gb_sink *clean, const gb_drift_tracks *tracks)
+{
+    ((gb_clean *)clean)->tracks = tracks;
 }

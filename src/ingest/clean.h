@@ -3,7 +3,7 @@
 #ifndef GENBA_INGEST_CLEAN_H
 #define GENBA_INGEST_CLEAN_H
 
-#include "ingest/reader.h"
+#include "ingest/drift.h"
 
 /* Makes a sink that cleans as the map says and hands on to `next`: reader -> *out -> next.
  * Everything is borrowed for the sink's life; nothing is NULL but watch's functions. `origin` names
@@ -24,5 +24,13 @@ GB_MUST gb_status gb_clean_create(const gb_stream_map *map,
                                   const char *origin,
                                   gb_sink *next,
                                   gb_sink **out);
+
+/* Corrects clocks by these laws (borrowed, for all recordings begun from now on). They come from a
+ * first pass over the same source, when the map has drift:
+ *     gb_drift_estimate_create(map, &estimator);
+ *     gb_clean_create(map, &nobody, &scratch_report, origin, estimator, &first);
+ *     reader->read(a source whose sink is `first`), then gb_sink_destroy(first);
+ *     gb_drift_estimate_finish(estimator, &tracks), then gb_sink_destroy(estimator). */
+void gb_clean_use_clocks(gb_sink *clean, const gb_drift_tracks *tracks);
 
 #endif

@@ -23,6 +23,7 @@ typedef struct gb_clean_rules {
     int64_t stuck_samples; /* 0: off */
     double spike_sigmas;   /* 0: off */
     bool reject_repeated, reject_backward;
+    bool stamps; /* the values are a device's own stamps, wanted for other streams */
     gb_value_type in, out;
     int64_t size; /* values in one sample */
 } gb_clean_rules;
@@ -69,7 +70,19 @@ typedef struct gb_clean_stream {
     double *stuck_value; /* [size] */
     int64_t *stuck_run;  /* [size] */
     gb_clean_tail tail;
+    int stamps_of; /* whose clock its values are: one of the recording's, -1 */
+    int moved_by;  /* whose clock its times are, if they are moved: -1 */
 } gb_clean_stream;
+
+/* One of the map's drifts in one recording. */
+typedef struct gb_clean_clock {
+    const gb_drift_track *track; /* NULL: nothing to move by */
+    double unit_ns;              /* of the stamps */
+    int law;                     /* that the next stamp is read by */
+    int64_t stamps;              /* that came */
+    int64_t *times;              /* [time_count] corrected times of rows, from row time_first on */
+    int64_t time_first, time_count, time_room;
+} gb_clean_clock;
 
 typedef struct gb_clean_recording {
     bool open;
@@ -79,6 +92,7 @@ typedef struct gb_clean_recording {
     int stream_count, stream_room;
     gb_clean_group *groups; /* [group_count] */
     int group_count, group_room;
+    gb_clean_clock *clocks; /* [drift_count] of the map; NULL: none is corrected */
 } gb_clean_recording;
 
 /* One slice of one stream. The first `tail` samples come from the slice before. */
@@ -108,6 +122,7 @@ typedef struct gb_clean {
     gb_ingest_report *report;
     const char *origin;
     gb_sink *next;
+    const gb_drift_tracks *tracks;  /* NULL: clocks are left alone */
     gb_clean_recording *recordings; /* [recording_room] */
     int recording_room;
     gb_clean_desk desk;
@@ -187,5 +202,28 @@ void gb_clean_judge_spikes(gb_clean_stream *stream,
                            int64_t *out_to);
 /* Keeps what the next slice needs; samples before `to` were handed on. */
 void gb_clean_tail_save(gb_clean_stream *stream, const gb_clean_desk *desk, int64_t to);
+
+/* ---- clean_drift.c ----------------------------------------------------------------------------
+ */
+
+/* What is known of the recording's clocks. */
+GB_MUST gb_status gb_clean_begin_clocks(const gb_clean *clean,
+                                        gb_clean_recording *recording,
+                                        const char *name);
+/* Finds what the stream has to do with a clock; the law goes into the spec's pairs. */
+GB_MUST gb_status gb_clean_assign_clock(const gb_clean *clean,
+                                        gb_clean_recording *recording,
+                                        gb_clean_stream *stream,
+                                        gb_stream_spec *spec);
+/* Moves the times of the new samples, if their clock's law is known. */
+GB_MUST gb_status gb_clean_move_times(gb_clean *clean,
+                                      gb_clean_recording *recording,
+                                      const gb_clean_stream *stream);
+/* Reads the new stamps, if these are stamps, for the streams of that clock. */
+GB_MUST gb_status gb_clean_take_stamps(gb_clean *clean,
+                                       gb_clean_recording *recording,
+                                       const gb_clean_stream *stream);
+void gb_clean_report_clocks(const gb_clean *clean, const gb_clean_recording *recording);
+void gb_clean_end_clocks(const gb_clean *clean, gb_clean_recording *recording);
 
 #endif

@@ -2,6 +2,8 @@
  * in clean_spikes.c. */
 #include "ingest/clean_stream.h"
 
+#include "ingest/numbers.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,68 +16,7 @@ bool gb_clean_changes_values(const gb_clean_rules *rules)
 bool gb_clean_has_value_rules(const gb_clean_rules *rules)
 {
     return gb_clean_changes_values(rules) || rules->has_range || rules->stuck_samples > 0 ||
-           rules->spike_sigmas > 0;
-}
-
-/* ---- to and from doubles ----------------------------------------------------------------------
- */
-
-#define LOAD(type)                                                                                 \
-    do {                                                                                           \
-        const type *from = in;                                                                     \
-        for (size_t i = 0; i < count; i++)                                                         \
-            out[i] = (double)from[i];                                                              \
-    } while (0)
-
-static void load(gb_value_type type, const void *in, double *out, size_t count)
-{
-    switch (type) {
-    case GB_VALUE_F32:
-        LOAD(float);
-        break;
-    case GB_VALUE_F64:
-        memcpy(out, in, count * sizeof *out);
-        break;
-    case GB_VALUE_I8:
-        LOAD(int8_t);
-        break;
-    case GB_VALUE_U8:
-        LOAD(uint8_t);
-        break;
-    case GB_VALUE_I16:
-        LOAD(int16_t);
-        break;
-    case GB_VALUE_U16:
-        LOAD(uint16_t);
-        break;
-    case GB_VALUE_I32:
-        LOAD(int32_t);
-        break;
-    case GB_VALUE_U32:
-        LOAD(uint32_t);
-        break;
-    case GB_VALUE_I64:
-        LOAD(int64_t);
-        break;
-    case GB_VALUE_U64:
-        LOAD(uint64_t);
-        break;
-    case GB_VALUE_BYTES:
-    case GB_VALUE_TYPE_COUNT:
-        break;
-    }
-}
-
-/* Only these two are made; other types go on as they came. */
-static void store(gb_value_type type, const double *in, void *out, size_t count)
-{
-    if (type == GB_VALUE_F64) {
-        memcpy(out, in, count * sizeof *in);
-        return;
-    }
-    float *to = out;
-    for (size_t i = 0; i < count; i++)
-        to[i] = (float)in[i];
+           rules->spike_sigmas > 0 || rules->stamps;
 }
 
 /* ---- sentinels --------------------------------------------------------------------------------
@@ -198,7 +139,7 @@ gb_status gb_clean_judge_values(gb_clean *clean, gb_clean_stream *stream, const 
     size_t count = (size_t)((desk->count - desk->tail) * rules->size);
     size_t at = (size_t)(desk->tail * rules->size);
     double *values = desk->values + at;
-    load(rules->in, in, values, count);
+    gb_numbers_load(rules->in, in, values, count);
     GB_TRY(take_sentinels(clean, stream, values));
     if (rules->convert)
         convert(rules, values, count);
@@ -208,7 +149,7 @@ gb_status gb_clean_judge_values(gb_clean *clean, gb_clean_stream *stream, const 
         judge_stuck(clean, stream, values);
     unsigned char *bytes = desk->bytes + at * gb_value_type_bytes(rules->out);
     if (gb_clean_changes_values(rules))
-        store(rules->out, values, bytes, count);
+        gb_numbers_store(rules->out, values, bytes, count);
     else if (rules->spike_sigmas > 0)
         memcpy(bytes, in, count * gb_value_type_bytes(rules->in));
     return GB_OK;
