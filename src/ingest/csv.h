@@ -21,9 +21,6 @@ typedef struct gb_csv_stream {
     const char *const *categories; /* [category_count] */
     const int32_t *category_table; /* [table_size] hashed: category + 1, 0 free */
     int category_count, table_size;
-    const double *sentinels; /* [sentinel_count] numbers that stand for missing */
-    int sentinel_count;
-    double range_min, range_max; /* -INFINITY, INFINITY when not declared */
 } gb_csv_stream;
 
 typedef struct gb_csv_plan {

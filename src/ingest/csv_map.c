@@ -8,7 +8,6 @@
 #include "base/words.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,15 +172,6 @@ static gb_status plan_groups(const target *t, gb_csv_plan *plan)
 /* ---- streams ----------------------------------------------------------------------------------
  */
 
-static gb_status plan_judging(const gb_map_stream *from, gb_csv_stream *to)
-{
-    to->sentinels = from->sentinels;
-    to->sentinel_count = (int)from->sentinels_count;
-    to->range_min = from->range.min ? *from->range.min : -INFINITY;
-    to->range_max = from->range.max ? *from->range.max : INFINITY;
-    return GB_OK;
-}
-
 /* Do the cells of the sample hold words rather than numbers? */
 static bool holds_words(const gb_layout *layout, int64_t column)
 {
@@ -297,8 +287,7 @@ plan_stream(const target *t, const gb_map_stream *from, gb_csv_stream *to, bool 
     to->spec.shape[0] = scalar ? 0 : size;
     to->spec.labels = labels;
     to->columns = columns;
-    GB_TRY(plan_cells(t, from, to));
-    return plan_judging(from, to);
+    return plan_cells(t, from, to);
 }
 
 static gb_status plan_streams(const target *t, gb_csv_plan *plan)

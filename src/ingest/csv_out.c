@@ -96,17 +96,31 @@ static void count_times(const gb_csv_out *out, int64_t rows, int64_t *time_ns, i
     }
 }
 
+/* The usual step between rows, for the report. */
+static void
+note_steps(gb_csv_out *out, const gb_csv_recording *to, const int64_t *time_ns, int64_t count)
+{
+    int64_t before = to->rows > 0 ? to->last_ns : time_ns[0];
+    for (int64_t i = to->rows == 0; i < count; i++) {
+        uint64_t step = (uint64_t)time_ns[i] - (uint64_t)before;
+        if (time_ns[i] >= before)
+            gb_steps_add(out->steps, step > INT64_MAX ? INT64_MAX : (int64_t)step);
+        before = time_ns[i];
+    }
+}
+
 static gb_status append(gb_csv_out *out,
                         const gb_csv_recording *recording,
                         const gb_csv_part *part,
                         int64_t first,
                         int64_t count,
-                        uint8_t *quality)
+                        uint8_t *quality,
+                        const int64_t *row)
 {
     for (int s = 0; s < out->plan->stream_count; s++) {
         const gb_csv_stream *stream = &out->plan->streams[s];
         const gb_csv_column *column = &part->columns[s];
-        gb_samples samples = {.count = count, .time_ns = part->time_ns + first};
+        gb_samples samples = {.count = count, .time_ns = part->time_ns + first, .row = row};
         if (stream->cells == GB_CSV_TEXT) {
             samples.runs = column->runs + first;
             samples.run_sizes = column->run_sizes + first;
@@ -127,8 +141,10 @@ static gb_status append(gb_csv_out *out,
     return GB_OK;
 }
 
-static gb_status append_groups(gb_csv_out *out, gb_csv_part *part, uint8_t *quality)
+static gb_status append_groups(gb_csv_out *out, gb_csv_part *part, uint8_t *quality, int64_t *row)
 {
+    for (int64_t i = 0; i < part->count; i++)
+        row[i] = out->line + part->line_of[i] + 1;
     for (int g = 0; g < part->group_count; g++) {
         const gb_csv_group *group = &part->groups[g];
         if (group->count == 0)
@@ -138,11 +154,12 @@ static gb_status append_groups(gb_csv_out *out, gb_csv_part *part, uint8_t *qual
         GB_TRY(gb_csv_out_begin(out, recording));
         if (out->plan->time_column < 0)
             count_times(out, recording->rows, part->time_ns + group->first, group->count);
-        gb_csv_judge(out, recording, part, group->first, group->count);
-        GB_TRY(append(out, recording, part, group->first, group->count, quality));
+        note_steps(out, recording, part->time_ns + group->first, group->count);
+        out->report->rows_stored += group->count; /* before: what cleans may take some back */
+        GB_TRY(
+            append(out, recording, part, group->first, group->count, quality, row + group->first));
         recording->rows += group->count;
         recording->last_ns = part->time_ns[group->first + group->count - 1];
-        out->report->rows_stored += group->count;
     }
     return GB_OK;
 }
@@ -161,11 +178,15 @@ gb_status gb_csv_out_part(gb_csv_out *out, const gb_block *block, gb_csv_part *p
         return gb_fail(part->status, "%s: no memory to read the block that ends at byte %lld",
                        out->input->origin, (long long)block->text_to);
     uint8_t *quality = malloc((size_t)part->count + 1);
-    if (!quality)
-        return gb_fail(GB_ERR_MEMORY, "%s: no memory for %lld rows", out->input->origin,
-                       (long long)part->count);
-    gb_status status = append_groups(out, part, quality);
+    int64_t *row = malloc((size_t)(part->count + 1) * sizeof *row);
+    gb_status status = GB_OK;
+    if (quality && row)
+        status = append_groups(out, part, quality, row);
+    else
+        status = gb_fail(GB_ERR_MEMORY, "%s: no memory for %lld rows", out->input->origin,
+                         (long long)part->count);
     free(quality);
+    free(row);
     if (status == GB_OK && part->long_row >= 0)
         status = gb_fail(GB_ERR_PARSE, "%s, row %lld: longer than the limit of %zu bytes",
                          out->input->origin, (long long)(out->line + part->long_row + 1),

@@ -65,11 +65,4 @@ GB_MUST gb_status
 gb_csv_out_save(const gb_csv_out *out, int64_t text_to, gb_arena *arena, char **text, size_t *size);
 GB_MUST gb_status gb_csv_out_restore(gb_csv_out *out, const char *text, size_t size);
 
-/* ---- in csv_judge.c: until the cleaning filter does it ----------------------------------------
- */
-
-/* Sentinels, ranges, repeated and backward times of rows [first, first + count) of a part. */
-void gb_csv_judge(
-    gb_csv_out *out, gb_csv_recording *recording, gb_csv_part *part, int64_t first, int64_t count);
-
 #endif

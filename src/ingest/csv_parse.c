@@ -166,6 +166,7 @@ static void take_rows(gb_csv_part *part, int64_t count)
             (plan->time_column >= 0 && !read_time(part, row, spans, &part->time_ns[at], &reason)))
             continue;
         part->group_of[at] = group;
+        part->line_of[at] = row->line;
         part->taken[taken++] = (int32_t)r;
         for (int s = 0; reason != GB_REASON_NONE && s < plan->stream_count; s++)
             gb_csv_flag(&part->columns[s], at, reason);

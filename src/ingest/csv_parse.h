@@ -39,6 +39,7 @@ typedef struct gb_csv_group {
 typedef struct gb_csv_part {
     int64_t count;          /* rows taken, those of a group together, in the order of the file */
     int64_t *time_ns;       /* [count]; unset when the plan has no time column */
+    uint32_t *line_of;      /* [count] newlines before each row in the block */
     gb_csv_column *columns; /* [stream_count] */
     gb_csv_group *groups;   /* [group_count] in the order they begin in the block */
     int group_count;

@@ -65,6 +65,7 @@ void gb_csv_part_destroy(gb_csv_part *part)
     free(part->spans);
     free(part->taken);
     free(part->time_ns);
+    free(part->line_of);
     free(part->group_of);
     free(part->groups);
     free(part->group_table);
@@ -107,6 +108,7 @@ gb_status gb_csv_part_room(gb_csv_part *part, int64_t rows)
         return GB_OK;
     size_t from = (size_t)part->room, to = 2 * from > (size_t)rows ? 2 * from : (size_t)rows;
     bool enough = grow(&part->time_ns, to, sizeof *part->time_ns) &&
+                  grow(&part->line_of, to, sizeof *part->line_of) &&
                   grow(&part->group_of, to, sizeof *part->group_of);
     for (int s = 0; enough && s < part->plan->stream_count; s++)
         enough = grow_column(&part->plan->streams[s], &part->columns[s], from, to);
@@ -269,6 +271,7 @@ static gb_status permute_all(gb_csv_part *part, const int32_t *order)
     if (!scratch)
         return no_memory(part);
     permute(part->time_ns, sizeof *part->time_ns, order, part->count, scratch);
+    permute(part->line_of, sizeof *part->line_of, order, part->count, scratch);
     for (int s = 0; s < plan->stream_count; s++) {
         const gb_csv_stream *stream = &plan->streams[s];
         gb_csv_column *column = &part->columns[s];

@@ -2,10 +2,10 @@
  * takes and plain about what it leaves out. */
 #include "ingest/guess.h"
 
+#include "ingest/clean.h"
 #include "ingest/csv.h"
 #include "ingest/stamp.h"
 
-#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -209,8 +209,6 @@ static gb_status plan_streams(const gb_rows *rows,
         streams[at].spec.value_type = GB_VALUE_F32; /* what a dataset in memory keeps */
         streams[at].spec.time_base = gb_stamp_base(plan->time_format);
         streams[at].columns = &columns[at];
-        streams[at].range_min = -INFINITY;
-        streams[at].range_max = INFINITY;
     }
     plan->streams = streams;
     if (plan->stream_count == 0)
@@ -253,16 +251,22 @@ gb_status gb_guess_rows(gb_rows *rows,
 {
     gb_arena *arena = NULL;
     gb_dataset *dataset = NULL;
+    gb_sink *sink = NULL;
     gb_ingest_watch nobody = {0};
+    gb_map_data nothing = {0}; /* no streams: only times are judged */
+    gb_stream_map map = {&nothing, NULL};
     gb_source source = {
         .path = rows->origin, .options = options, .report = report, .watch = &nobody};
     GB_TRY(gb_arena_create(0, &arena));
     gb_status status = gb_dataset_create(&dataset);
     if (status == GB_OK)
-        status = gb_dataset_sink_create(dataset, &source.sink);
+        status = gb_dataset_sink_create(dataset, &sink);
+    if (status == GB_OK)
+        status = gb_clean_create(&map, &nobody, report, rows->origin, sink, &source.sink);
     if (status == GB_OK)
         status = guess_and_read(rows, &source, arena);
     gb_sink_destroy(source.sink);
+    gb_sink_destroy(sink);
     gb_arena_destroy(arena);
     if (status != GB_OK) {
         gb_dataset_destroy(dataset);

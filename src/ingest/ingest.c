@@ -1,5 +1,6 @@
 /* The ways in that end in memory: one file, a folder, a CSV without a map; and the chain every file
  * runs through. Ingesting into a store is into_store.c. */
+#include "ingest/clean.h"
 #include "ingest/csv.h"
 #include "ingest/folder.h"
 #include "ingest/guess.h"
@@ -62,7 +63,14 @@ gb_status gb_ingest_csv_guess(const char *path,
 gb_status gb_ingest_run(const gb_source *source)
 {
     const gb_reader *reader = gb_reader_find(source->map->data->reader);
-    return reader->read(source);
+    gb_sink *clean = NULL;
+    gb_source cleaned = *source;
+    GB_TRY(gb_clean_create(source->map, source->watch, source->report, source->path, source->sink,
+                           &clean));
+    cleaned.sink = clean;
+    gb_status status = reader->read(&cleaned);
+    gb_sink_destroy(clean);
+    return status;
 }
 
 /* One file into the dataset, all or none. */

@@ -2,6 +2,7 @@
 #ifndef GENBA_TEST_INGEST_MEMORY_H
 #define GENBA_TEST_INGEST_MEMORY_H
 
+#include "ingest/clean.h"
 #include "ingest/csv.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@ static inline gb_status read_memory(const gb_stream_map *map,
                                     gb_dataset *dataset)
 {
     gb_dataset *read = NULL;
-    gb_sink *sink = NULL;
+    gb_sink *sink = NULL, *clean = NULL;
     gb_input input;
     gb_rows rows;
     gb_ingest_watch nobody;
@@ -24,17 +25,20 @@ static inline gb_status read_memory(const gb_stream_map *map,
     gb_status status = gb_dataset_create(&read);
     if (status == GB_OK)
         status = gb_dataset_sink_create(read, &sink);
+    if (status == GB_OK)
+        status = gb_clean_create(map, &nobody, report, "file.csv", sink, &clean);
     gb_source source = {.map = map,
                         .path = "file.csv",
                         .name = "file",
                         .options = options,
                         .report = report,
                         .watch = &nobody,
-                        .sink = sink};
+                        .sink = clean};
     if (status == GB_OK)
         status = gb_csv_read_mapped(&source, &rows);
     if (status == GB_OK)
         status = gb_dataset_merge(dataset, read);
+    gb_sink_destroy(clean);
     gb_sink_destroy(sink);
     gb_dataset_destroy(read);
     gb_rows_close(&rows);
