@@ -80,7 +80,7 @@ GB_API GB_MUST gb_status gb_dataset_sink_create(gb_dataset *dataset, gb_sink **o
 /* Hands a recording in memory to a sink, begin to end. */
 GB_API GB_MUST gb_status gb_recording_emit(const gb_recording *recording, gb_sink *sink);
 
-/* ---- recording files (MCAP; the schema is src/record/genba.proto, docs/record.md) ------------ */
+/* ---- recording files (MCAP; schemas in src/record/schema, docs/record.md) ------------ */
 
 typedef enum gb_compression {
     GB_COMPRESSION_NONE,

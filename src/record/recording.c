@@ -57,7 +57,8 @@ static gb_status copy_pairs(gb_arena *arena, const gb_pair *pairs, int count, co
     return GB_OK;
 }
 
-static gb_status copy_info(gb_arena *arena, const gb_recording_info *info, gb_recording_info *out)
+gb_status
+gb_recording_info_copy(gb_arena *arena, const gb_recording_info *info, gb_recording_info *out)
 {
     GB_TRY(copy_text(arena, info->name, &out->name));
     GB_TRY(copy_text(arena, info->source, &out->source));
@@ -71,7 +72,7 @@ static gb_status copy_info(gb_arena *arena, const gb_recording_info *info, gb_re
     return copy_pairs(arena, info->pairs, info->pair_count, &out->pairs);
 }
 
-static gb_status copy_spec(gb_arena *arena, const gb_stream_spec *spec, gb_stream_spec *out)
+gb_status gb_stream_spec_copy(gb_arena *arena, const gb_stream_spec *spec, gb_stream_spec *out)
 {
     *out = *spec;
     GB_TRY(copy_text(arena, spec->name, &out->name));
@@ -100,7 +101,7 @@ gb_status gb_recording_builder_create(const gb_recording_info *info, gb_recordin
         return gb_fail(GB_ERR_MEMORY, "no memory for a recording");
     gb_status status = gb_arena_create(0, &builder->arena);
     if (status == GB_OK)
-        status = copy_info(builder->arena, info, &builder->info);
+        status = gb_recording_info_copy(builder->arena, info, &builder->info);
     if (status != GB_OK) {
         gb_recording_builder_abandon(builder);
         return status;
@@ -132,7 +133,7 @@ gb_status gb_recording_builder_stream(gb_recording_builder *builder,
     }
     growing_stream *stream = &builder->streams[builder->count];
     memset(stream, 0, sizeof *stream);
-    GB_TRY(copy_spec(builder->arena, spec, &stream->spec));
+    GB_TRY(gb_stream_spec_copy(builder->arena, spec, &stream->spec));
     stream->size = gb_stream_spec_size(spec);
     stream->share = -1;
     *out_stream = builder->count++;
@@ -191,6 +192,12 @@ static gb_status reserve_samples(growing_stream *stream, int64_t need)
     }
     stream->room = room;
     return GB_OK;
+}
+
+gb_status
+gb_recording_builder_reserve(gb_recording_builder *builder, int stream_index, int64_t count)
+{
+    return reserve_samples(&builder->streams[stream_index], count);
 }
 
 /* Times that continue those of the shared stream are not stored again. */
