@@ -60,16 +60,47 @@ gb_status gb_ingest_csv_guess(const char *path,
     return status;
 }
 
+/* The first pass over a source whose clocks drift: nothing is kept of it but the laws. */
+static gb_status
+find_drift(const gb_source *source, const gb_reader *reader, gb_drift_tracks *tracks)
+{
+    gb_sink *estimator = NULL, *clean = NULL;
+    gb_ingest_report scratch = {0};
+    gb_ingest_watch watch = {.context = source->watch->context,
+                             .progress = source->watch->progress};
+    gb_source first = *source;
+    GB_TRY(gb_drift_estimate_create(source->map, &estimator));
+    gb_status status =
+        gb_clean_create(source->map, &watch, &scratch, source->path, estimator, &clean);
+    first.watch = &watch;
+    first.report = &scratch;
+    first.sink = clean;
+    if (status == GB_OK)
+        status = reader->read(&first);
+    gb_sink_destroy(clean);
+    if (status == GB_OK)
+        status = gb_drift_estimate_finish(estimator, tracks);
+    gb_sink_destroy(estimator);
+    return status;
+}
+
 gb_status gb_ingest_run(const gb_source *source)
 {
     const gb_reader *reader = gb_reader_find(source->map->data->reader);
+    gb_drift_tracks tracks = {0};
     gb_sink *clean = NULL;
     gb_source cleaned = *source;
-    GB_TRY(gb_clean_create(source->map, source->watch, source->report, source->path, source->sink,
-                           &clean));
-    cleaned.sink = clean;
-    gb_status status = reader->read(&cleaned);
+    if (source->map->data->drift_count > 0)
+        GB_TRY(find_drift(source, reader, &tracks));
+    gb_status status = gb_clean_create(source->map, source->watch, source->report, source->path,
+                                       source->sink, &clean);
+    if (status == GB_OK) {
+        gb_clean_use_clocks(clean, &tracks);
+        cleaned.sink = clean;
+        status = reader->read(&cleaned);
+    }
     gb_sink_destroy(clean);
+    gb_drift_tracks_free(&tracks);
     return status;
 }
 
