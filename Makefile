@@ -23,7 +23,6 @@ test: build
 
 bench:
 	@./cmake/setup core bench
-	@./bench/peer/environment
 	@$(MAKE) --no-print-directory build
 	@build/release/genba-bench all
 

@@ -9,7 +9,7 @@
 #ifndef GENBA_INGEST_H
 #define GENBA_INGEST_H
 
-#include "genba/record.h"
+#include "genba/store.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -94,6 +94,11 @@ typedef struct gb_ingest_report {
     bool decimal_comma, header, byte_order_mark;
     gb_time_format time_format;
     char time_column[GB_INGEST_TEXT]; /* "" none */
+    /* of a folder read into a store */
+    int64_t files_before; /* left: an earlier ingest by the same map has them */
+    int64_t files_failed; /* not readable as the map says; the others were read */
+    int64_t drifts;       /* ways in which files no longer fit their map */
+    int64_t recordings;
 } gb_ingest_report;
 
 /* The report as lines of text, one call each; a count of 0 has no line but the rows' own.
@@ -114,8 +119,14 @@ GB_API GB_MUST gb_status gb_stream_map_parse(const char *text,
                                              gb_stream_map **out);
 GB_API void gb_stream_map_destroy(gb_stream_map *map); /* NULL is fine */
 GB_API const char *gb_stream_map_name(const gb_stream_map *map);
+/* Puts other labels on what is read by the map; NULL keeps the map's own. */
+GB_API GB_MUST gb_status gb_stream_map_label(gb_stream_map *map,
+                                             const char *owner,
+                                             const char *licence,
+                                             const char *residency,
+                                             const char *purpose);
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading into memory --------------------------------------------------------------------- */
 typedef enum gb_bad_cells {
     GB_BAD_CELLS_AS_MAPPED, /* what the map says; tolerant without one */
     GB_BAD_CELLS_STRICT,    /* the first wrong cell or row is an error */
@@ -158,6 +169,37 @@ GB_API GB_MUST gb_status gb_ingest_folder(const gb_stream_map *map,
                                           const gb_ingest_options *options,
                                           gb_ingest_report *report,
                                           gb_dataset **out);
+/* ---- reading into a store ------------------------------------------------------------------- */
+typedef struct gb_ingest_progress {
+    const char *file; /* being read */
+    int64_t files_done, files_all;
+    int64_t bytes_done, bytes_all; /* of all files */
+    double seconds, seconds_left;  /* since the start; NaN while unknown */
+    double bytes_per_s;
+} gb_ingest_progress;
+
+/* Who is told; any function may be NULL. */
+typedef struct gb_ingest_listener {
+    void *context;
+    void (*progress)(void *context, const gb_ingest_progress *progress);
+    /* Something a person should know: drift from the map, a file left as it was, one not readable.
+     */
+    void (*note)(void *context, const char *file, const char *message);
+    const volatile int *stop; /* not 0: stop at the next row, keeping what is read */
+} gb_ingest_listener;
+
+/* Reads a file, or all files under a folder that the map's patterns match, into a store: as
+ * recordings MAP/FILE (a long file in segments MAP/FILE/0000, ...), each file whole or not at all.
+ * A file that an earlier ingest by the same map has finished is left, one that was interrupted goes
+ * on where it stopped. Tolerant: a file that cannot be read is said and counted, and the next one
+ * read; if none could be, the last reason is the status. GB_ERR_INTERRUPTED: stopped on request. */
+GB_API GB_MUST gb_status gb_ingest_into_store(const gb_stream_map *map,
+                                              const char *path,
+                                              const gb_ingest_options *options,
+                                              const gb_ingest_listener *listener,
+                                              gb_ingest_report *report,
+                                              gb_store *store);
+
 /* Reads a CSV file never seen before into one recording named after the file: finds delimiter,
  * decimal comma, header, byte order mark and time column; each column of numbers becomes a scalar
  * stream, other columns are left out and named in the report. */

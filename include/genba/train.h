@@ -25,7 +25,7 @@ typedef enum gb_source_format {
     GB_SOURCE_TEXT /* a file is one recording: one stream "text", a row a byte */
 } gb_source_format;
 
-/* Which windows: at most one of rows, time, recordings and names is given; none: all. */
+/* Which windows: at most one of rows, time, recordings, names and split is given; none: all. */
 typedef struct gb_split_config {
     int64_t rows[2];      /* [first, last) of every recording; last 0: not given */
     double time[2];       /* the same as a fraction of each recording's rows; end 0: not given */
@@ -33,6 +33,7 @@ typedef struct gb_split_config {
                              0: not given */
     char **names;         /* [name_count] whole recordings */
     unsigned name_count;
+    char *split;     /* of a store: the recordings that `genba store split` gave to it */
     bool reach_back; /* the past of a window may lie before the range */
 } gb_split_config;
 
@@ -41,6 +42,8 @@ typedef struct gb_source_config {
     char **files; /* [file_count] paths or patterns (* and ?), absolute or from the recipe's folder;
                      ${GENBA_DATA}/... is the user's data folder */
     unsigned file_count;
+    char *store;  /* or a store, from the recipe's folder (its key: GENBA_KEY); NULL: files */
+    char *select; /* pattern of recording names in the store; NULL: all */
     gb_source_format format;
     char *map;     /* stream map, from the recipe's folder; NULL: the file's layout is guessed */
     double weight; /* share of the examples of a batch, relative to the other sources */

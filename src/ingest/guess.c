@@ -254,7 +254,7 @@ gb_status gb_guess_rows(gb_rows *rows,
     gb_sink *sink = NULL;
     gb_ingest_watch nobody = {0};
     gb_map_data nothing = {0}; /* no streams: only times are judged */
-    gb_stream_map map = {&nothing, NULL};
+    gb_stream_map map = {.data = &nothing, .origin = NULL, .text = NULL};
     gb_source source = {
         .path = rows->origin, .options = options, .report = report, .watch = &nobody};
     GB_TRY(gb_arena_create(0, &arena));

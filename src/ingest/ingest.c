@@ -6,6 +6,7 @@
 #include "ingest/guess.h"
 #include "ingest/run.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 gb_ingest_options gb_ingest_options_defaults(void)
@@ -60,47 +61,48 @@ gb_status gb_ingest_csv_guess(const char *path,
     return status;
 }
 
-/* The first pass over a source whose clocks drift: nothing is kept of it but the laws. */
-static gb_status
-find_drift(const gb_source *source, const gb_reader *reader, gb_drift_tracks *tracks)
+/* The first pass of a source whose clocks are to be corrected: nothing is kept but their laws. */
+static gb_status find_clocks(const gb_source *source, gb_drift_tracks *out)
 {
+    const gb_ingest_watch nobody = {0};
+    gb_ingest_report *scratch = calloc(1, sizeof *scratch);
     gb_sink *estimator = NULL, *clean = NULL;
-    gb_ingest_report scratch = {0};
-    gb_ingest_watch watch = {.context = source->watch->context,
-                             .progress = source->watch->progress};
+    if (!scratch)
+        return gb_fail(GB_ERR_MEMORY, "%s: no memory for a first pass", source->path);
     gb_source first = *source;
-    GB_TRY(gb_drift_estimate_create(source->map, &estimator));
-    gb_status status =
-        gb_clean_create(source->map, &watch, &scratch, source->path, estimator, &clean);
-    first.watch = &watch;
-    first.report = &scratch;
+    first.report = scratch;
+    first.watch = &nobody;
+    first.resume_at = 0;
+    gb_status status = gb_drift_estimate_create(source->map, &estimator);
+    if (status == GB_OK)
+        status = gb_clean_create(source->map, &nobody, scratch, source->path, estimator, &clean);
     first.sink = clean;
     if (status == GB_OK)
-        status = reader->read(&first);
+        status = gb_reader_find(source->map->data->reader)->read(&first);
     gb_sink_destroy(clean);
     if (status == GB_OK)
-        status = gb_drift_estimate_finish(estimator, tracks);
+        status = gb_drift_estimate_finish(estimator, out);
     gb_sink_destroy(estimator);
+    free(scratch);
     return status;
 }
 
 gb_status gb_ingest_run(const gb_source *source)
 {
-    const gb_reader *reader = gb_reader_find(source->map->data->reader);
-    gb_drift_tracks tracks = {0};
     gb_sink *clean = NULL;
     gb_source cleaned = *source;
+    gb_drift_tracks clocks = {0};
     if (source->map->data->drift_count > 0)
-        GB_TRY(find_drift(source, reader, &tracks));
+        GB_TRY(find_clocks(source, &clocks));
     gb_status status = gb_clean_create(source->map, source->watch, source->report, source->path,
                                        source->sink, &clean);
     if (status == GB_OK) {
-        gb_clean_use_clocks(clean, &tracks);
+        gb_clean_use_clocks(clean, &clocks);
         cleaned.sink = clean;
-        status = reader->read(&cleaned);
+        status = gb_reader_find(source->map->data->reader)->read(&cleaned);
     }
     gb_sink_destroy(clean);
-    gb_drift_tracks_free(&tracks);
+    gb_drift_tracks_free(&clocks);
     return status;
 }
 

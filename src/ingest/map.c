@@ -293,12 +293,18 @@ gb_stream_map_parse(const char *text, size_t size, const char *origin, gb_stream
     source from = {text, origin, size};
     gb_status status = check_map(&from, data);
     gb_stream_map *map = status == GB_OK ? calloc(1, sizeof *map) : NULL;
-    if (map)
+    if (map) {
         map->origin = strdup(origin);
-    if (status == GB_OK && (!map || !map->origin))
+        map->text = strndup(text, size);
+    }
+    if (status == GB_OK && (!map || !map->origin || !map->text))
         status = gb_fail(GB_ERR_MEMORY, "%s: no memory for the map", origin);
     if (status != GB_OK) {
         gb_yaml_free(&map_schema, data);
+        if (map) {
+            free(map->origin);
+            free(map->text);
+        }
         free(map);
         return status;
     }
@@ -326,10 +332,32 @@ void gb_stream_map_destroy(gb_stream_map *map)
         return;
     gb_yaml_free(&map_schema, map->data);
     free(map->origin);
+    free(map->text);
     free(map);
 }
 
 const char *gb_stream_map_name(const gb_stream_map *map)
 {
     return map->data->name;
+}
+
+gb_status gb_stream_map_label(gb_stream_map *map,
+                              const char *owner,
+                              const char *licence,
+                              const char *residency,
+                              const char *purpose)
+{
+    char **fields[] = {&map->data->owner, &map->data->licence, &map->data->residency,
+                       &map->data->purpose};
+    const char *const values[] = {owner, licence, residency, purpose};
+    for (int i = 0; i < 4; i++) {
+        if (!values[i])
+            continue;
+        char *copy = strdup(values[i]);
+        if (!copy)
+            return gb_fail(GB_ERR_MEMORY, "%s: no memory for a label", map->origin);
+        free(*fields[i]); /* libcyaml's memory is malloc's */
+        *fields[i] = copy;
+    }
+    return GB_OK;
 }

@@ -115,6 +115,7 @@ typedef struct gb_map_data {
 struct gb_stream_map {
     gb_map_data *data;
     char *origin; /* the file, for messages */
+    char *text;   /* the whole YAML text, kept with what is read by it */
 };
 
 #endif

@@ -13,7 +13,8 @@
 typedef struct track {
     const gb_stream_view *stream;
     bool direct;   /* sample = row + shift, no search */
-    bool clean;    /* every sample may be used as it is */
+    bool clean;    /* every sample may be used as it is, and no value is missing */
+    bool usable;   /* every sample may be used as it is; missing values are NaN there already */
     int64_t shift; /* of direct tracks */
     int64_t max_age_ns;
 } track;
@@ -91,6 +92,15 @@ static gb_status copy_spec(gb_window_index *index, const gb_window_spec *spec)
     return GB_OK;
 }
 
+/* No sample is worse than the window accepts, but for those that are missing in part or whole. */
+static bool is_usable(const gb_stream_view *stream, gb_quality worst)
+{
+    bool usable = true;
+    for (int64_t i = 0; i < stream->count; i++)
+        usable &= (stream->quality[i] <= worst) | (stream->quality[i] == GB_QUALITY_MISSING);
+    return usable;
+}
+
 /* Finds the chosen streams in a recording; sizes must be the same in all recordings. */
 static gb_status find_streams(gb_window_index *index, const gb_recording *recording, span *to)
 {
@@ -101,6 +111,12 @@ static gb_status find_streams(gb_window_index *index, const gb_recording *record
         if (number < 0)
             return gb_fail(GB_ERR_NOT_FOUND, "recording %s has no stream %s", owner, name);
         const gb_stream_view *stream = gb_recording_stream(recording, number);
+        if (!stream->values)
+            return gb_fail(GB_ERR_SHAPE,
+                           "stream %s of recording %s holds %s (%s), not numbers: no window of "
+                           "numbers can be read from it",
+                           name, owner, gb_stream_kind_name(stream->spec->kind),
+                           stream->spec->encoding);
         if (index->sizes[s] != 0 && index->sizes[s] != stream->size)
             return gb_fail(GB_ERR_SHAPE,
                            "stream %s has %lld values a sample in recording %s and %lld before",
@@ -108,6 +124,7 @@ static gb_status find_streams(gb_window_index *index, const gb_recording *record
         index->sizes[s] = stream->size;
         to->tracks[s] = (track){.stream = stream,
                                 .clean = stream->clean && index->spec.worst >= GB_QUALITY_UNCERTAIN,
+                                .usable = is_usable(stream, index->spec.worst),
                                 .max_age_ns = index->streams[s].max_age_ns};
     }
     return GB_OK;
@@ -378,28 +395,51 @@ static void write_row(const block *b, int64_t at, int64_t sample, uint8_t presen
     }
 }
 
+static void mark_present(uint8_t *masks, const float *from, int64_t count, bool clean)
+{
+    if (clean) {
+        memset(masks, GB_WINDOW_PRESENT, (size_t)count);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        masks[i] = (uint8_t)(from[i] == from[i]); /* NaN differs from itself; PRESENT is 1 */
+}
+
+/* Columns of several streams side by side: one value a row, `stride` apart. */
+static void copy_column(const block *b, int64_t at, const float *from, int64_t count, int64_t step)
+{
+    int64_t stride = b->stride; /* the stores below might change *b for all the compiler knows */
+    float *values = b->values ? b->values + at * stride : NULL;
+    uint8_t *masks = b->masks ? b->masks + at * stride : NULL;
+    for (int64_t i = 0; values && i < count; i++)
+        values[i * stride] = from[i * step];
+    if (!masks)
+        return;
+    if (b->track->clean) {
+        for (int64_t i = 0; i < count; i++)
+            masks[i * stride] = GB_WINDOW_PRESENT;
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        masks[i * stride] = (uint8_t)(from[i * step] == from[i * step]);
+}
+
 /* Rows that lie side by side in memory and need no look at their quality. */
 static void copy_rows(const block *b, int64_t at, int64_t sample, int64_t count)
 {
     const float *from = b->track->stream->values + sample * b->size;
-    if (b->column >= 0) {
-        for (int64_t i = 0; i < count; i++)
-            b->values[at + i] = from[i * b->size + b->column];
+    if (b->column >= 0 || (b->size == 1 && b->stride != 1)) {
+        copy_column(b, at, from + (b->column >= 0 ? b->column : 0), count, b->size);
         return;
     }
-    if (b->stride == b->size) {
+    bool dense = b->stride == b->size;
+    int64_t rows = dense ? 1 : count, each = dense ? count * b->size : b->size;
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t to = (at + i) * b->stride;
         if (b->values)
-            memcpy(b->values + at * b->size, from, (size_t)(count * b->size) * sizeof *from);
+            memcpy(b->values + to, from + i * b->size, (size_t)each * sizeof *from);
         if (b->masks)
-            memset(b->masks + at * b->size, GB_WINDOW_PRESENT, (size_t)(count * b->size));
-        return;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        if (b->values)
-            memcpy(b->values + (at + i) * b->stride, from + i * b->size,
-                   (size_t)b->size * sizeof *from);
-        if (b->masks)
-            memset(b->masks + (at + i) * b->stride, GB_WINDOW_PRESENT, (size_t)b->size);
+            mark_present(b->masks + to, from + i * b->size, each, b->track->clean);
     }
 }
 
@@ -415,7 +455,7 @@ static void read_rows(const block *b, const span *from, int64_t first, int64_t c
     for (int64_t i = 0; i < begin; i++)
         write_row(b, i, sample_of(b, from->low, &cursor), GB_WINDOW_PADDED);
     int64_t sample = first + begin + t->shift;
-    if (t->direct && t->clean && sample >= 0 && sample + (end - begin) <= t->stream->count) {
+    if (t->direct && t->usable && sample >= 0 && sample + (end - begin) <= t->stream->count) {
         copy_rows(b, begin, sample, end - begin);
     } else {
         for (int64_t i = begin; i < end; i++)

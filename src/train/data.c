@@ -2,6 +2,7 @@
  * File formats are the ingest room's business; which files there are is source_paths.c. */
 #include "train/data.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,7 +67,8 @@ static gb_status read_guessed(const char *path, gb_dataset *dataset)
     return status;
 }
 
-static gb_status note_file(gb_train_data *data, const char *source, const char *path)
+gb_status gb_train_data_note(
+    gb_train_data *data, const char *source, const char *path, int64_t bytes, const char *hash_hex)
 {
     if (data->file_count == data->file_capacity) {
         int capacity = data->file_capacity ? 2 * data->file_capacity : 16;
@@ -79,15 +81,26 @@ static gb_status note_file(gb_train_data *data, const char *source, const char *
         data->file_capacity = capacity;
     }
     gb_data_file *file = &data->files[data->file_count];
-    gb_file_view view;
-    unsigned char hash[GB_HASH_BYTES];
-    GB_TRY(gb_file_map(path, &view));
-    gb_hash(view.data, view.size, hash);
-    *file = (gb_data_file){.source = source, .path = path, .bytes = (int64_t)view.size};
-    gb_hash_hex(hash, file->hash);
-    gb_file_unmap(&view);
+    const char *copy = gb_arena_text(data->arena, path);
+    if (!copy)
+        return GB_ERR_MEMORY;
+    *file = (gb_data_file){.source = source, .path = copy, .bytes = bytes};
+    snprintf(file->hash, sizeof file->hash, "%s", hash_hex);
     data->file_count++;
     return GB_OK;
+}
+
+static gb_status note_file(gb_train_data *data, const char *source, const char *path)
+{
+    gb_file_view view;
+    unsigned char hash[GB_HASH_BYTES];
+    char hex[2 * GB_HASH_BYTES + 1];
+    GB_TRY(gb_file_map(path, &view));
+    gb_hash(view.data, view.size, hash);
+    gb_hash_hex(hash, hex);
+    gb_status status = gb_train_data_note(data, source, path, (int64_t)view.size, hex);
+    gb_file_unmap(&view);
+    return status;
 }
 
 static gb_status read_files(gb_train_data *data, int index, const gb_stream_map *map)
@@ -111,10 +124,19 @@ static gb_status read_files(gb_train_data *data, int index, const gb_stream_map 
     return GB_OK;
 }
 
+static gb_status in_source(gb_status status, const gb_data_source *source)
+{
+    return status == GB_OK ? GB_OK : gb_fail_context(status, "source %s", source->config->name);
+}
+
 static gb_status read_source(gb_train_data *data, int index)
 {
     gb_data_source *source = &data->sources[index];
     gb_stream_map *map = NULL;
+    source->train = source->config->train;
+    source->validation = source->config->validation;
+    if (source->config->store)
+        return in_source(gb_train_read_store(data, index), source);
     GB_TRY(gb_dataset_create(&source->dataset));
     if (source->config->map) {
         char *path;
@@ -124,7 +146,7 @@ static gb_status read_source(gb_train_data *data, int index)
     }
     gb_status status = read_files(data, index, map);
     gb_stream_map_destroy(map);
-    return status == GB_OK ? GB_OK : gb_fail_context(status, "source %s", source->config->name);
+    return in_source(status, source);
 }
 
 gb_status gb_train_data_open(const gb_recipe *recipe, gb_train_data **out)
@@ -204,10 +226,9 @@ gb_status gb_train_data_index(gb_train_data *data, const gb_model *model)
         gb_window_spec spec;
         gb_status status = gb_model_window_spec(model, source->dataset, &spec);
         if (status == GB_OK)
-            status =
-                index_split(data, source, &source->config->train, &spec, "train", &source->windows);
+            status = index_split(data, source, &source->train, &spec, "train", &source->windows);
         if (status == GB_OK && source->config->has_validation)
-            status = index_split(data, source, &source->config->validation, &spec, "validation",
+            status = index_split(data, source, &source->validation, &spec, "validation",
                                  &source->held_out);
         if (status != GB_OK)
             return gb_fail_context(status, "source %s", source->config->name);

@@ -2,6 +2,7 @@
 #ifndef GENBA_TRAIN_DATA_H
 #define GENBA_TRAIN_DATA_H
 
+#include "genba/store.h"
 #include "genba/train.h"
 
 typedef struct gb_data_file {
@@ -13,6 +14,7 @@ typedef struct gb_data_file {
 
 typedef struct gb_data_source {
     const gb_source_config *config;
+    gb_split_config train, validation; /* of config; a store's splits are names here */
     gb_dataset *dataset;
     gb_window_index *windows, *held_out;
 } gb_data_source;
@@ -25,6 +27,12 @@ struct gb_train_data {
     gb_data_file *files; /* [file_count] in the order they were read */
     int file_count, file_capacity;
 };
+
+/* Remembers what was read, for the run's folder; path and hash are copied. */
+GB_MUST gb_status gb_train_data_note(
+    gb_train_data *data, const char *source, const char *path, int64_t bytes, const char *hash_hex);
+/* Reads a source that is a store (store_source.c). */
+GB_MUST gb_status gb_train_read_store(gb_train_data *data, int source);
 
 /* Paths of a source's files: patterns resolved, sorted within each pattern. */
 GB_MUST gb_status

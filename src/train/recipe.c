@@ -66,6 +66,7 @@ convert_split(gb_arena *arena, const gb_raw_split *raw, bool reach_back, gb_spli
         split->time[i] = raw->time ? raw->time[i] : 0.0;
         split->recordings[i] = raw->recordings ? raw->recordings[i] : 0.0;
     }
+    GB_TRY(copy_text(arena, raw->split, &split->split));
     return copy_texts(arena, raw->names, raw->names_count, &split->names, &split->name_count);
 }
 
@@ -78,6 +79,8 @@ static gb_status convert_source(gb_arena *arena, const gb_raw_source *raw, gb_so
     source->has_validation = raw->validation != NULL;
     GB_TRY(copy_text(arena, raw->name, &source->name));
     GB_TRY(copy_text(arena, raw->map, &source->map));
+    GB_TRY(copy_text(arena, raw->store, &source->store));
+    GB_TRY(copy_text(arena, raw->select, &source->select));
     GB_TRY(copy_texts(arena, raw->files, raw->files_count, &source->files, &source->file_count));
     GB_TRY(convert_split(arena, raw->train, false, &source->train));
     return convert_split(arena, raw->validation, true, &source->validation);

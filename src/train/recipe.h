@@ -13,11 +13,12 @@ typedef struct gb_raw_split {
     unsigned rows_count, time_count, recordings_count;
     char **names;
     unsigned names_count;
+    char *split;
     bool *reach_back;
 } gb_raw_split;
 
 typedef struct gb_raw_source {
-    char *name, *map;
+    char *name, *map, *store, *select;
     char **files;
     unsigned files_count;
     gb_source_format *format;

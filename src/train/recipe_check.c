@@ -56,10 +56,34 @@ check_split(const gb_recipe *recipe, unsigned source, const char *which, const g
         GB_TRY(check_pair(recipe, AT(".recordings"), s->recordings[0], s->recordings[1], 1.0));
     }
     given += s->name_count > 0;
+    given += s->split != NULL;
+    if (s->split && !recipe->sources[source].store)
+        return gb_yaml_fail_value(recipe->path, AT(".split"),
+                                  "only the recordings of a store have splits; use recordings or "
+                                  "names for files");
     if (given > 1)
-        return gb_yaml_fail_value(recipe->path, AT(""),
-                                  "give one of rows, time, recordings and names, not several");
+        return gb_yaml_fail_value(
+            recipe->path, AT(""),
+            "give one of rows, time, recordings, names and split, not several");
 #undef AT
+    return GB_OK;
+}
+
+/* Files or a store, and nothing that belongs to the other. */
+static gb_status check_origin(const gb_recipe *recipe, unsigned i)
+{
+    const gb_source_config *source = &recipe->sources[i];
+    char key[64];
+    snprintf(key, sizeof key, "data[%u].%s", i, source->store ? "store" : "files");
+    if (!source->store && source->file_count == 0)
+        return gb_yaml_fail_value(recipe->path, key, "give the source files, or a store");
+    if (source->store && (source->file_count > 0 || source->map))
+        return gb_yaml_fail_value(recipe->path, key,
+                                  "a store has no files and no map here: they were used when it "
+                                  "was filled");
+    snprintf(key, sizeof key, "data[%u].select", i);
+    if (source->select && !source->store)
+        return gb_yaml_fail_value(recipe->path, key, "only recordings of a store are selected");
     return GB_OK;
 }
 
@@ -77,6 +101,7 @@ static gb_status check_source(const gb_recipe *recipe, unsigned i)
     GB_TRY(number_between(recipe, key, source->weight, 1e-9, 1e9));
     snprintf(key, sizeof key, "data[%u].limit", i);
     GB_TRY(whole_between(recipe, key, source->limit, 0, INT64_MAX));
+    GB_TRY(check_origin(recipe, i));
     if (source->format == GB_SOURCE_TEXT && source->map) {
         snprintf(key, sizeof key, "data[%u].map", i);
         return gb_yaml_fail_value(recipe->path, key, "a text source has no stream map: remove it");

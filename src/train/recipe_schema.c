@@ -28,14 +28,16 @@ static const cyaml_schema_field_t split_fields[] = {
     PAIR("time", gb_raw_split, time, &number),
     PAIR("recordings", gb_raw_split, recordings, &number),
     CYAML_FIELD_SEQUENCE("names", OPTIONAL, gb_raw_split, names, &text, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_STRING_PTR("split", OPTIONAL, gb_raw_split, split, 1, TEXT_MAX),
     CYAML_FIELD_BOOL_PTR("reach_back", OPTIONAL, gb_raw_split, reach_back),
     CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t source_fields[] = {
     CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, gb_raw_source, name, 1, 127),
-    CYAML_FIELD_SEQUENCE(
-        "files", CYAML_FLAG_POINTER, gb_raw_source, files, &text, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_SEQUENCE("files", OPTIONAL, gb_raw_source, files, &text, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_STRING_PTR("store", OPTIONAL, gb_raw_source, store, 1, TEXT_MAX),
+    CYAML_FIELD_STRING_PTR("select", OPTIONAL, gb_raw_source, select, 1, TEXT_MAX),
     CYAML_FIELD_ENUM_PTR(
         "format", OPTIONAL, gb_raw_source, format, formats, CYAML_ARRAY_LEN(formats)),
     CYAML_FIELD_STRING_PTR("map", OPTIONAL, gb_raw_source, map, 1, TEXT_MAX),
