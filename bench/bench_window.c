@@ -45,7 +45,7 @@ static gb_status fill(const window_case *c, gb_sink *sink, int recording)
     static int64_t times[BATCH];
     int streams[CHANNELS], count = c->separate ? CHANNELS : 1, size = CHANNELS / count;
     for (int s = 0; s < count; s++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "channel%d", s);
         gb_stream_spec spec = gb_stream_spec_defaults(name);
         spec.kind = c->separate ? GB_STREAM_SCALAR : GB_STREAM_VECTOR;
@@ -119,7 +119,7 @@ static gb_status time_case(const bench_options *options, const window_case *c)
     static uint8_t masks[LOOK_BACK * CHANNELS];
     int count = c->separate ? CHANNELS : 1;
     for (int s = 0; s < count; s++) {
-        static char names[CHANNELS][16];
+        static char names[CHANNELS][24];
         snprintf(names[s], sizeof names[s], "channel%d", s);
         streams[s] = (gb_window_stream){.name = names[s], .look_back = LOOK_BACK};
         outs[s] =

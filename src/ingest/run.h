@@ -10,7 +10,8 @@ GB_MUST gb_status gb_ingest_settle(const gb_ingest_options *given, gb_ingest_opt
 /* Reads one file: reader, cleaning, then source->sink. */
 GB_MUST gb_status gb_ingest_run(const gb_source *source);
 
-/* sum += one: counts, the first examples, the last file's layout; not the counts of a whole folder. */
+/* sum += one: counts, the first examples, the last file's layout; not the counts of a whole folder.
+ */
 void gb_ingest_report_add(gb_ingest_report *sum, const gb_ingest_report *one);
 
 #endif
