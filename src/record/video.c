@@ -319,8 +319,40 @@ static gb_status check_track(const gb_video *v, const container *c)
     return GB_OK;
 }
 
+static uint64_t big_endian(const unsigned char *at, int bytes)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < bytes; i++)
+        value = value << 8 | at[i];
+    return value;
+}
+
+/* The boxes of an MP4 file (ISO/IEC 14496-12, 4.2) fill it: a last one that is cut is forgiven by
+ * libav, not by us. */
+static gb_status check_boxes(const char *origin, const unsigned char *data, size_t size)
+{
+    if (size < 8 || memcmp(data + 4, "ftyp", 4) != 0)
+        return GB_OK; /* another container */
+    for (size_t at = 0; at < size;) {
+        size_t left = size - at;
+        uint64_t box = left >= 8 ? big_endian(data + at, 4) : 1;
+        if (box == 1 && left >= 16)
+            box = big_endian(data + at + 8, 8);
+        else if (box == 0)
+            box = left; /* up to the end */
+        if (box < 8 || box > left)
+            return gb_fail(GB_ERR_CORRUPT,
+                           "%s: byte %zu: a box that does not end in the file: it "
+                           "was cut or edited",
+                           origin, at);
+        at += (size_t)box;
+    }
+    return GB_OK;
+}
+
 static gb_status read_container(gb_video *v, const void *data, size_t size)
 {
+    GB_TRY(check_boxes(v->origin, data, size));
     container c = {.memory = {data, size, 0}};
     gb_video_quiet();
     gb_status status = open_container(&c, v->origin);

@@ -1,12 +1,12 @@
 /* Video in a build without FFmpeg's libraries: every function says what to install. */
-#include "record/video.h"
+#include "record/video_write.h"
 
 #ifndef GENBA_WITH_LIBAV
 
 static gb_status absent(void)
 {
     return gb_fail(GB_ERR_UNSUPPORTED,
-                   "this build cannot read video: install libavformat-dev, libavcodec-dev, "
+                   "this build has no video: install libavformat-dev, libavcodec-dev, "
                    "libavutil-dev and libswscale-dev, and build again");
 }
 
@@ -97,6 +97,63 @@ bool gb_video_is_stream(const gb_stream_spec *spec)
 {
     (void)spec;
     return false;
+}
+
+/* ---- writing ---- */
+
+gb_status
+gb_video_writer_packets(const char *path, const gb_video_format *format, gb_video_writer **out)
+{
+    (void)path, (void)format, (void)out;
+    return absent();
+}
+
+gb_status
+gb_video_writer_pictures(const char *path, const gb_video_format *format, gb_video_writer **out)
+{
+    (void)path, (void)format, (void)out;
+    return absent();
+}
+
+gb_status gb_video_write_packet(gb_video_writer *w, const gb_video_packet *packet, int64_t frame)
+{
+    (void)w, (void)packet, (void)frame;
+    return absent();
+}
+
+gb_status gb_video_write_picture(gb_video_writer *w, const unsigned char *rgb, bool key)
+{
+    (void)w, (void)rgb, (void)key;
+    return absent();
+}
+
+const char *gb_video_writer_codec(const gb_video_writer *w)
+{
+    (void)w;
+    return "";
+}
+
+int64_t gb_video_writer_frames(const gb_video_writer *w)
+{
+    (void)w;
+    return 0;
+}
+
+int64_t gb_video_writer_bytes(const gb_video_writer *w)
+{
+    (void)w;
+    return 0;
+}
+
+gb_status gb_video_writer_finish(gb_video_writer *w)
+{
+    (void)w;
+    return absent();
+}
+
+void gb_video_writer_abandon(gb_video_writer *w)
+{
+    (void)w;
 }
 
 #endif
