@@ -28,8 +28,10 @@ typedef struct proposal {
     gb_guess_columns look;
     gb_guess_time time;
     const char *path;
-    role *roles;       /* [columns] */
-    const char **refs; /* [columns] how the map names them */
+    bool lines_of_json; /* the table holds the values of lines of JSON; its columns are their paths
+                         */
+    role *roles;        /* [columns] */
+    const char **refs;  /* [columns] how the map names them */
     gb_yaml_out out;
 } proposal;
 
@@ -68,6 +70,7 @@ static gb_status choose_roles(proposal *p, gb_arena *arena)
     for (int64_t c = 0; c < p->look.count; c++) {
         const char *name = p->look.columns[c].name;
         bool by_number = p->table.names_apart || !p->table.layout.header || name[0] == '#';
+        by_number = by_number && !p->lines_of_json;
         p->roles[c] = role_of(p, c);
         p->refs[c] = by_number ? gb_arena_format(arena, "#%lld", (long long)c + 1) : name;
         if (!p->refs[c])
@@ -118,10 +121,10 @@ static void put_head(proposal *p)
     put_plain(p, name);
     gb_yaml_put(&p->out, ". Read it, correct it, then ingest with it.\nname: ");
     gb_yaml_put_text(&p->out, name, stem < GB_STREAM_NAME_MAX ? stem : GB_STREAM_NAME_MAX);
-    gb_yaml_put(&p->out, "\nreader: csv\nfiles: [");
+    gb_yaml_put(&p->out, "\nreader: %s\nfiles: [", p->lines_of_json ? "jsonl" : "csv");
     put_pattern(p, name);
     gb_yaml_put(&p->out, "]\n");
-    if (p->look.rows_odd > 0) {
+    if (p->look.rows_odd > 0 && !p->lines_of_json) {
         gb_yaml_put(&p->out, "# rows with another number of fields, which will be rejected: ");
         gb_yaml_put_count(&p->out, p->look.rows_odd);
         gb_yaml_put(&p->out, "\n");
@@ -195,6 +198,16 @@ static void put_encoding(proposal *p)
 static void put_layout(proposal *p)
 {
     const gb_table *table = &p->table;
+    const gb_field *words[16];
+    if (p->lines_of_json) {
+        bool plain = strcmp(table->sample.encoding.name, "utf-8") == 0;
+        if (plain && missing_words(p, words) == 0)
+            return;
+        gb_yaml_put(&p->out, "csv:\n");
+        put_encoding(p);
+        put_missing(p);
+        return;
+    }
     bool absent = table->names_apart || !table->layout.header;
     int64_t skipped = table->skip_rows;
     if (table->names_apart)
@@ -529,6 +542,21 @@ gb_status gb_guess_table(const gb_sample *sample,
 {
     proposal p = {.path = path};
     GB_TRY(gb_table_open(sample, path, options->line_limit_bytes, arena, &p.table));
+    gb_status status = propose(&p, arena, out_yaml);
+    gb_table_close(&p.table);
+    return status;
+}
+
+gb_status gb_guess_json_table(const gb_sample *table,
+                              const char *path,
+                              const gb_ingest_options *options,
+                              gb_arena *arena,
+                              const char **out_yaml)
+{
+    proposal p = {.path = path, .lines_of_json = true};
+    /* quotes and commas make a line a little longer than it was */
+    size_t limit = 2 * options->line_limit_bytes + 65536;
+    GB_TRY(gb_table_open_known(table, path, limit, arena, &p.table));
     gb_status status = propose(&p, arena, out_yaml);
     gb_table_close(&p.table);
     return status;

@@ -18,4 +18,21 @@ GB_MUST gb_status gb_guess_table(const gb_sample *sample,
                                  gb_arena *arena,
                                  const char **out_yaml);
 
+/* The same for lines of JSON whose values were written as a table (guess_json.c). */
+GB_MUST gb_status gb_guess_json_table(const gb_sample *table,
+                                      const char *path,
+                                      const gb_ingest_options *options,
+                                      gb_arena *arena,
+                                      const char **out_yaml);
+/* The jsonl reader's guess, from a file and from a sample. */
+GB_MUST gb_status gb_jsonl_guess(const char *path,
+                                 const gb_ingest_options *options,
+                                 gb_arena *arena,
+                                 const char **out_yaml);
+GB_MUST gb_status gb_guess_json(const gb_sample *sample,
+                                const char *path,
+                                const gb_ingest_options *options,
+                                gb_arena *arena,
+                                const char **out_yaml);
+
 #endif

@@ -231,9 +231,7 @@ static bool looks_like_unit(const gb_field *field, char out[GB_GUESS_UNIT_TEXT])
         return false;
     memcpy(out, text, size);
     out[size] = 0;
-    bool number = (*out >= '0' && *out <= '9') || *out == '+' || *out == '.';
-    number = number || (*out == '-' && size > 1); /* "-" alone says that there is no unit */
-    return !number && gb_guess_unit_known(out);
+    return strcmp(out, "1") != 0 && gb_guess_unit_known(out);
 }
 
 /* Every field is a unit or empty, and at least half of them are units. */
@@ -280,6 +278,24 @@ gb_status gb_table_open(const gb_sample *sample,
     gb_status status = find_units_row(arena, &table);
     if (status == GB_OK)
         status = gb_rows_rewind(&table.rows);
+    if (status != GB_OK) {
+        gb_table_close(&table);
+        return status;
+    }
+    *out = table;
+    return GB_OK;
+}
+
+gb_status gb_table_open_known(const gb_sample *sample,
+                              const char *origin,
+                              size_t line_limit_bytes,
+                              gb_arena *arena,
+                              gb_table *out)
+{
+    gb_layout_hints hints = {.delimiter = ',', .decimal = '.', .header = GB_HEADER_YES};
+    gb_table table = {.sample = *sample};
+    GB_TRY(open_at(sample, 0, origin, line_limit_bytes, &table.rows));
+    gb_status status = gb_layout_find(&table.rows, &hints, arena, &table.layout);
     if (status != GB_OK) {
         gb_table_close(&table);
         return status;

@@ -43,6 +43,12 @@ GB_MUST gb_status gb_table_open(const gb_sample *sample,
                                 size_t line_limit_bytes,
                                 gb_arena *arena,
                                 gb_table *out);
+/* The same for a table known to have commas, decimal points and a header at its top. */
+GB_MUST gb_status gb_table_open_known(const gb_sample *sample,
+                                      const char *origin,
+                                      size_t line_limit_bytes,
+                                      gb_arena *arena,
+                                      gb_table *out);
 /* Back to the first row of values. */
 GB_MUST gb_status gb_table_start(gb_table *table);
 void gb_table_close(gb_table *table);

@@ -161,10 +161,15 @@ static const char *unit_of_ending(const char *name)
 /* ---- both -------------------------------------------------------------------------------------
  */
 
+/* Numbers are units for arithmetic, but in a name they are numbers. */
 static bool parse(const char *text, gb_unit *unit)
 {
+    if (strspn(text, "0123456789.,+-eE") == strlen(text) && strlen(text) > 1)
+        return false;
+    if (*text >= '2' && *text <= '9' && !text[1])
+        return false;
     if (strcmp(text, "-") == 0 || strcmp(text, "–") == 0 || strcmp(text, "無次元") == 0)
-        text = "1";
+        text = "1"; /* no unit */
     return gb_unit_parse(text, unit) == GB_OK;
 }
 

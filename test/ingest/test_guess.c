@@ -294,6 +294,42 @@ static void names_that_yaml_would_misread(void **state)
     assert_string_equal(stream("w")->categories[0], "l\nm");
 }
 
+static void lines_of_json(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"time\":\"2024-04-01T00:00:00Z\",\"robot\":{\"id\":\"a\",\"q\":[0.5,1]},\"temp_degC\":"
+        "20,"
+        "\"level\":\"INFO\",\"text\":\"started, \\\"slowly\\\"\",\"ok\":true}\n"
+        "{\"time\":\"2024-04-01T00:00:01Z\",\"robot\":{\"id\":\"a\",\"q\":[0.6,1]},\"temp_degC\":"
+        "null,"
+        "\"level\":\"WARN\",\"text\":\"hot\",\"ok\":true}\n"
+        "this is no JSON\n"
+        "{\"time\":\"2024-04-01T00:00:02Z\",\"robot\":{\"id\":\"a\",\"q\":[0.7,1]},\"temp_degC\":"
+        "21,"
+        "\"level\":\"INFO\",\"text\":\"done\",\"ok\":false}\n"
+        "{\"time\":\"2024-04-01T00:00:03Z\",\"robot\":{\"id\":\"a\",\"q\":[0.8,1]},\"temp_degC\":"
+        "21,"
+        "\"level\":\"INFO\",\"text\":\"idle\",\"ok\":true}\n";
+    gb_sample sample;
+    const char *yaml = NULL;
+    gb_ingest_options options = gb_ingest_options_defaults();
+    assert_int_equal(gb_sample_decode(text, sizeof text - 1, true, "log.jsonl", arena, &sample),
+                     GB_OK);
+    if (gb_guess_json(&sample, "log.jsonl", &options, arena, &yaml) != GB_OK)
+        fail_msg("%s", gb_error_message());
+    says(yaml, "reader: jsonl\n");
+    says(yaml, "column: time\n  format: datetime");
+    says(yaml, "columns: [\"robot.q[0]\"]");
+    says(yaml, "columns: [temp_degC], unit: Cel");
+    says(yaml, "categories: [INFO, WARN]");
+    says(yaml, "columns: [text], kind: event} # text");
+    says(yaml, "categories: [\"false\", \"true\"]");
+    says_not(yaml, "csv:");
+    assert_int_equal(gb_sample_decode("a\nb\n", 4, true, "log.jsonl", arena, &sample), GB_OK);
+    assert_int_equal(gb_guess_json(&sample, "log.jsonl", &options, arena, &yaml), GB_ERR_PARSE);
+}
+
 static void wrong_files(void **state)
 {
     (void)state;
@@ -359,6 +395,7 @@ int main(void)
         TEST(groups),
         TEST(clock_changes),
         TEST(names_that_yaml_would_misread),
+        TEST(lines_of_json),
         TEST(wrong_files),
         TEST(a_folder),
     };
