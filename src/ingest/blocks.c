@@ -110,7 +110,7 @@ void gb_blocks_fetch(gb_blocks *blocks, gb_block *block)
         snprintf(block->message, sizeof block->message, "%s", gb_error_message());
         return;
     }
-    block->quotes = blocks->cutting.width_count == 0 &&
+    block->quotes = blocks->cutting.width_count == 0 && !blocks->cutting.paths &&
                     memchr(block->memory + block->piece_from, '"', block->piece_size) != NULL;
 }
 
@@ -126,8 +126,9 @@ static gb_status join(gb_blocks *blocks, gb_block *block)
     block->text = block->memory + block->piece_from - carry;
     block->size = carry + block->piece_size;
     if (carry > 0) {
-        block->quotes = block->quotes || (blocks->cutting.width_count == 0 &&
-                                          memchr(blocks->carry, '"', carry) != NULL);
+        block->quotes =
+            block->quotes || (blocks->cutting.width_count == 0 && !blocks->cutting.paths &&
+                              memchr(blocks->carry, '"', carry) != NULL);
         memcpy(block->text, blocks->carry, carry);
     }
     return GB_OK;

@@ -28,6 +28,7 @@ typedef struct gb_csv_plan {
     const gb_layout *layout;
     gb_cutting cutting;
     int64_t skip_rows;
+    int64_t lines_before; /* of the file, before this text */
     int64_t time_column;  /* -1: none */
     int64_t clock_column; /* the time of day, when time_column is the date alone; else -1 */
     gb_time_format time_format;
@@ -51,9 +52,24 @@ GB_MUST gb_status gb_csv_read(const gb_csv_plan *plan,
                               const gb_input *input,
                               const gb_source *source);
 
+/* A table whose layout is known already. */
+typedef struct gb_csv_table {
+    const gb_input *input;
+    const gb_layout *layout;
+    gb_cutting cutting;
+    int64_t skip_rows;
+    int64_t lines_before; /* of the file, before this text: for the numbers of rows */
+    const char *outcome;  /* of the recordings, where the map has none; or NULL */
+} gb_csv_table;
+
+/* Reads it by source->map. */
+GB_MUST gb_status gb_csv_read_table(const gb_source *source, const gb_csv_table *table);
+
 /* CSV by source->map from rows that are open already (files, memory). */
 GB_MUST gb_status gb_csv_read_mapped(const gb_source *source, gb_rows *rows);
 
+/* After a failure: what was stored since `before` is thrown away, and counts as rejected. */
+void gb_csv_take_back(const gb_ingest_report *before, gb_ingest_report *report);
 /* Writes the layout part of the report. */
 void gb_csv_describe(const gb_csv_plan *plan, gb_ingest_report *report);
 /* Copies a text so that it can be printed: cut to fit, without control characters. */

@@ -124,6 +124,13 @@ static void store_missing(gb_value_type type, void *to)
         memset(to, 0, gb_value_type_bytes(type)); /* its quality says that it is no value */
 }
 
+/* true and false stand for 1 and 0 in lines of JSON. */
+static bool is_json_bool(const cell *c)
+{
+    return (c->size == 4 && memcmp(c->text, "true", 4) == 0) ||
+           (c->size == 5 && memcmp(c->text, "false", 5) == 0);
+}
+
 /* Any cell of a column of numbers. */
 static void
 number_cell(gb_csv_part *part, gb_value_type type, gb_csv_column *column, const cell *c, void *to)
@@ -132,6 +139,8 @@ number_cell(gb_csv_part *part, gb_value_type type, gb_csv_column *column, const 
     gb_number_result result = GB_NUMBER_NOT;
     if (!named)
         result = read_number(type, c->text, c->size, part->plan->layout->decimal, to);
+    if (result == GB_NUMBER_NOT && part->plan->cutting.paths && is_json_bool(c))
+        result = read_number(type, c->text[0] == 't' ? "1" : "0", 1, '.', to);
     if (result == GB_NUMBER_OK)
         return;
     store_missing(type, to);
@@ -146,7 +155,7 @@ static cell cell_at(const gb_csv_part *part, int64_t taken, int64_t file_column)
     int64_t row = part->taken[taken];
     gb_span span = part->spans[row * part->plan->layout->column_count + file_column];
     return (cell){.text = part->block->text + span.at,
-                  .size = span.size & ~GB_SPAN_DOUBLED,
+                  .size = GB_SPAN_SIZE(span),
                   .span = span,
                   .row = part->count + taken,
                   .column = file_column,
@@ -222,7 +231,7 @@ static void read_whole(gb_csv_part *part,
 static const char *closed_up(gb_csv_part *part, const cell *c, size_t *out_size)
 {
     *out_size = c->size;
-    if (!(c->span.size & GB_SPAN_DOUBLED))
+    if (c->span.size == c->size)
         return c->text;
     char *copy = gb_arena_alloc(part->arena, c->size);
     if (!copy) {

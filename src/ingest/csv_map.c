@@ -15,8 +15,8 @@
 typedef struct target {
     const gb_source *source;
     const gb_stream_map *map;
-    const gb_rows *rows;
-    gb_layout *layout;
+    const char *origin;
+    const gb_layout *layout;
     gb_arena *arena;
     bool strict;
 } target;
@@ -45,7 +45,7 @@ static gb_status no_column(const target *t, const char *what, const char *name)
                                  t->layout->columns[c].name);
     return gb_fail(
         GB_ERR_NOT_FOUND, "%s has no column %s, which %s names for %s; its %lld columns are: %s",
-        t->rows->origin, name, t->map->origin, what, (long long)t->layout->column_count, names);
+        t->origin, name, t->map->origin, what, (long long)t->layout->column_count, names);
 }
 
 /* ---- drift: the file is no longer what the map says -------------------------------------------
@@ -54,7 +54,7 @@ static gb_status no_column(const target *t, const char *what, const char *name)
 static gb_status tell_drift(const target *t, const char *message)
 {
     const gb_ingest_watch *watch = t->source->watch;
-    return watch->drift ? watch->drift(watch->context, t->rows->origin, message) : GB_OK;
+    return watch->drift ? watch->drift(watch->context, t->origin, message) : GB_OK;
 }
 
 /* A column that the file lacks: renamed, perhaps, or in another unit. */
@@ -148,7 +148,7 @@ static gb_status plan_time(const target *t, gb_csv_plan *plan)
     const char *reason = "";
     if (!gb_guess_time_format(t->layout, plan->time_column, &plan->time_format, &plan->period_s,
                               &reason))
-        return gb_fail(GB_ERR_PARSE, "%s, column %s: %s; set time.format in %s", t->rows->origin,
+        return gb_fail(GB_ERR_PARSE, "%s, column %s: %s; set time.format in %s", t->origin,
                        time->column, reason, t->map->origin);
     return GB_OK;
 }
@@ -306,7 +306,7 @@ static gb_status plan_streams(const target *t, gb_csv_plan *plan)
     plan->streams = streams;
     if (plan->stream_count == 0)
         return gb_fail(GB_ERR_NOT_FOUND, "%s has the columns of none of the streams in %s",
-                       t->rows->origin, t->map->origin);
+                       t->origin, t->map->origin);
     return GB_OK;
 }
 
@@ -318,10 +318,38 @@ static gb_status make_plan(const target *t, gb_csv_plan *plan)
     return tell_extra(t);
 }
 
+gb_status gb_csv_read_table(const gb_source *source, const gb_csv_table *table)
+{
+    const gb_map_csv *csv = &source->map->data->csv;
+    gb_arena *arena = NULL;
+    GB_TRY(gb_arena_create(0, &arena));
+    const char *origin = table->input->origin;
+    bool as_mapped = source->options->bad_cells == GB_BAD_CELLS_AS_MAPPED;
+    int policy = as_mapped ? csv->bad_cells : (int)source->options->bad_cells;
+    target t = {source, source->map, origin, table->layout, arena, policy == GB_BAD_CELLS_STRICT};
+    gb_csv_plan plan = {.info = gb_map_info(source->map, source->name, origin),
+                        .layout = table->layout,
+                        .cutting = table->cutting,
+                        .skip_rows = table->skip_rows,
+                        .lines_before = table->lines_before,
+                        .missing = (const char *const *)csv->missing,
+                        .missing_count = (int)csv->missing_count,
+                        .strict = t.strict,
+                        .row_limit = source->options->row_limit};
+    if (table->outcome && !plan.info.outcome)
+        plan.info.outcome = table->outcome;
+    gb_status status = make_plan(&t, &plan);
+    if (status == GB_OK) {
+        gb_csv_describe(&plan, source->report);
+        status = gb_csv_read(&plan, table->input, source);
+    }
+    gb_arena_destroy(arena);
+    return status;
+}
+
 gb_status gb_csv_read_mapped(const gb_source *source, gb_rows *rows)
 {
-    const gb_map_data *data = source->map->data;
-    const gb_map_csv *csv = &data->csv;
+    const gb_map_csv *csv = &source->map->data->csv;
     gb_arena *arena = NULL;
     GB_TRY(gb_arena_create(0, &arena));
     gb_layout_hints hints = {.delimiter = (char)csv->delimiter,
@@ -331,25 +359,16 @@ gb_status gb_csv_read_mapped(const gb_source *source, gb_rows *rows)
                              .widths = csv->widths,
                              .width_count = csv->widths_count,
                              .skip_rows = csv->skip_rows};
-    int policy = source->options->bad_cells == GB_BAD_CELLS_AS_MAPPED
-                     ? csv->bad_cells
-                     : (int)source->options->bad_cells;
     gb_layout layout;
-    target t = {source, source->map, rows, &layout, arena, policy == GB_BAD_CELLS_STRICT};
-    gb_csv_plan plan = {.info = gb_map_info(source->map, source->name, rows->origin),
-                        .layout = &layout,
-                        .skip_rows = csv->skip_rows,
-                        .missing = (const char *const *)csv->missing,
-                        .missing_count = (int)csv->missing_count,
-                        .strict = t.strict,
-                        .row_limit = source->options->row_limit};
     gb_status status = gb_layout_find(rows, &hints, arena, &layout);
-    if (status == GB_OK)
-        status = make_plan(&t, &plan);
     if (status == GB_OK) {
-        plan.cutting = (gb_cutting){layout.delimiter, csv->widths, csv->widths_count};
-        gb_csv_describe(&plan, source->report);
-        status = gb_csv_read(&plan, &rows->input, source);
+        gb_csv_table table = {.input = &rows->input,
+                              .layout = &layout,
+                              .cutting = {.delimiter = layout.delimiter,
+                                          .widths = csv->widths,
+                                          .width_count = csv->widths_count},
+                              .skip_rows = csv->skip_rows};
+        status = gb_csv_read_table(source, &table);
     }
     gb_arena_destroy(arena);
     return status;

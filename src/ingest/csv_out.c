@@ -56,7 +56,7 @@ static gb_status tell_problem(gb_csv_out *out, const gb_block *block, const gb_c
                                  .expected = problem->expected};
     char text[GB_INGEST_TEXT];
     const char *found = block->text + problem->found.at;
-    size_t size = problem->found.size & ~GB_SPAN_DOUBLED;
+    size_t size = GB_SPAN_SIZE(problem->found);
     if (problem->fields >= 0) {
         snprintf(text, sizeof text, "%d fields instead of %lld", problem->fields,
                  (long long)layout->column_count);
@@ -253,6 +253,7 @@ gb_status gb_csv_out_open(gb_csv_out *out,
     out->report = source->report;
     out->before = *source->report;
     out->source_to = source->resume_at;
+    out->line = plan->lines_before;
     out->segment_rows_stored = source->report->rows_stored;
     out->in_parts = input->size > source->options->segment_bytes;
     out->steps = calloc(1, sizeof *out->steps);

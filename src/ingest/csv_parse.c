@@ -30,7 +30,7 @@ static void reject_nul(gb_csv_part *part, const gb_cut_row *row, const gb_span *
     int64_t known = row->fields < columns ? row->fields : columns;
     const gb_span whole = {row->begin, row->end - row->begin};
     for (int64_t c = 0; c < known; c++) {
-        if (memchr(part->block->text + spans[c].at, 0, spans[c].size & ~GB_SPAN_DOUBLED)) {
+        if (memchr(part->block->text + spans[c].at, 0, GB_SPAN_SIZE(spans[c]))) {
             reject(part, row, c, spans[c], "text without NUL bytes");
             return;
         }
@@ -48,6 +48,8 @@ static bool is_whole(gb_csv_part *part, const gb_cut_row *row, const gb_span *sp
         reject_nul(part, row, spans);
     else if (row->fault == GB_ROW_AFTER_QUOTE)
         reject(part, row, -1, whole, "a delimiter behind a closing quote");
+    else if (row->fault == GB_ROW_NOT_JSON)
+        reject(part, row, -1, whole, "one JSON value on the line");
     else if (row->fault == GB_ROW_TOO_WIDE)
         reject(part, row, -1, whole, "nothing behind the last of the widths");
     else
@@ -66,7 +68,7 @@ join_key(const gb_csv_part *part, const gb_span *spans, char key[GB_CSV_KEY_MAX 
     size_t used = 0;
     for (int g = 0; g < plan->group_count; g++) {
         gb_span span = spans[plan->group_columns[g]];
-        size_t length = span.size & ~GB_SPAN_DOUBLED;
+        size_t length = GB_SPAN_SIZE(span);
         if (length == 0 || used + length + 1 > GB_CSV_KEY_MAX)
             return plan->group_columns[g];
         if (g > 0)

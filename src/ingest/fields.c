@@ -2,6 +2,8 @@
  * rows, which are nearly all, are found 64 bytes at a time; rows with quotes go one by one. */
 #include "ingest/fields.h"
 
+#include "ingest/json_cells.h"
+
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -44,7 +46,8 @@ gb_row_end(const gb_cutting *cutting, const char *row, const char *end, int64_t 
     const char *newline = memchr(row, '\n', (size_t)(end - row));
     const char *stop = newline ? newline : end;
     *open = false;
-    if (cutting->width_count > 0 || stop == row || !memchr(row, '"', (size_t)(stop - row)))
+    if (cutting->width_count > 0 || cutting->paths || stop == row ||
+        !memchr(row, '"', (size_t)(stop - row)))
         return stop;
     return quoted_row_end(row, end, cutting->delimiter, lines, open);
 }
@@ -157,6 +160,23 @@ static int64_t cut_fixed(const gb_cutting *cutting,
     return cutting->width_count;
 }
 
+/* All values or none. `room` is the number of paths, or 0 to count only. */
+static int64_t cut_json(const gb_cutting *cutting,
+                        const char *text,
+                        size_t begin,
+                        size_t end,
+                        gb_span *spans,
+                        int64_t room,
+                        gb_row_fault *fault)
+{
+    uint32_t at;
+    int64_t count = gb_json_paths_count(cutting->paths);
+    if (room >= count &&
+        !gb_json_cut(cutting->paths, text, (uint32_t)begin, (uint32_t)end, spans, &at))
+        *fault = GB_ROW_NOT_JSON;
+    return count;
+}
+
 int64_t gb_row_cut(const gb_cutting *cutting,
                    const char *text,
                    size_t begin,
@@ -166,6 +186,8 @@ int64_t gb_row_cut(const gb_cutting *cutting,
                    gb_row_fault *fault)
 {
     *fault = memchr(text + begin, 0, end - begin) ? GB_ROW_NUL : GB_ROW_WHOLE;
+    if (cutting->paths)
+        return cut_json(cutting, text, begin, end, spans, room, fault);
     if (cutting->width_count > 0)
         return cut_fixed(cutting, text, begin, end, spans, room, fault);
     return cut_delimited(cutting->delimiter, text, begin, end, spans, room, fault);
@@ -173,8 +195,10 @@ int64_t gb_row_cut(const gb_cutting *cutting,
 
 size_t gb_span_copy(const char *text, gb_span span, char *to)
 {
-    size_t size = span.size & ~GB_SPAN_DOUBLED, written = 0;
+    size_t size = GB_SPAN_SIZE(span), written = 0;
     const char *from = text + span.at;
+    if (span.size & GB_SPAN_ESCAPED)
+        return gb_json_unescape(from, size, to);
     for (size_t i = 0; i < size; i++) {
         to[written++] = from[i];
         if ((span.size & GB_SPAN_DOUBLED) && from[i] == '"' && i + 1 < size && from[i + 1] == '"')
@@ -251,7 +275,8 @@ static inline gb_span field_span(const char *text, size_t begin, size_t end)
 
 int64_t gb_cutter_next(gb_cutter *cutter, gb_cut_row *rows, gb_span *spans, int64_t most)
 {
-    if (cutter->cutting.width_count > 0 || cutter->cutting.delimiter == ' ')
+    if (cutter->cutting.width_count > 0 || cutter->cutting.paths ||
+        cutter->cutting.delimiter == ' ')
         return next_slowly(cutter, rows, spans, 0, most);
     const char *text = cutter->text, delimiter = cutter->cutting.delimiter;
     const __m128i wanted = _mm_set1_epi8(delimiter);

@@ -9,7 +9,8 @@ typedef enum gb_row_fault {
     GB_ROW_WHOLE,
     GB_ROW_NUL,
     GB_ROW_AFTER_QUOTE,
-    GB_ROW_TOO_WIDE /* text beyond the last of the fixed widths */
+    GB_ROW_TOO_WIDE, /* text beyond the last of the fixed widths */
+    GB_ROW_NOT_JSON
 } gb_row_fault;
 
 /* How a row is cut into fields. */
@@ -17,9 +18,13 @@ typedef struct gb_cutting {
     char delimiter;        /* ' ' means runs of spaces and tabs */
     const int64_t *widths; /* [width_count] in characters: fixed columns, no delimiter, no quotes */
     int64_t width_count;   /* 0: by the delimiter */
+    const struct gb_json_paths
+        *paths; /* rows are lines of JSON, fields the values at these paths */
 } gb_cutting;
 
 #define GB_SPAN_DOUBLED 0x80000000U /* in size: quotes inside are still doubled */
+#define GB_SPAN_ESCAPED 0x40000000U /* in size: a string of JSON with backslashes */
+#define GB_SPAN_SIZE(span) ((span).size & ~(GB_SPAN_DOUBLED | GB_SPAN_ESCAPED))
 
 /* A field: text[at .. at + size), quotes and outer blanks are gone. */
 typedef struct gb_span {
@@ -42,7 +47,7 @@ int64_t gb_row_cut(const gb_cutting *cutting,
                    int64_t room,
                    gb_row_fault *fault);
 
-/* Copies a field with its doubled quotes closed up: to [size without GB_SPAN_DOUBLED]. */
+/* Copies a field with its doubled quotes closed up or its escapes resolved: to [GB_SPAN_SIZE]. */
 size_t gb_span_copy(const char *text, gb_span span, char *to);
 
 typedef struct gb_cut_row {

@@ -101,9 +101,11 @@ typedef struct beginning {
 static gb_status
 open_at(const gb_sample *sample, size_t offset, const char *origin, size_t limit, gb_rows *out)
 {
+    gb_input input;
     bool mark;
-    return gb_rows_open_memory(sample->text + offset, sample->size - offset, origin, limit, out,
-                               &mark);
+    GB_TRY(gb_input_open_memory(sample->text + offset, sample->size - offset, origin, "utf-8",
+                                &input));
+    return gb_rows_open_input(&input, limit, out, &mark);
 }
 
 static size_t offset_of_line(const gb_sample *sample, int64_t lines)

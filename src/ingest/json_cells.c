@@ -123,7 +123,7 @@ typedef struct scan {
     const char *text;
     uint32_t at, end;
     int depth;
-    gb_json_cell *cells; /* NULL: only checked, or visited */
+    gb_span *cells; /* NULL: only checked, or visited */
     /* for walks */
     gb_json_visit visit;
     void *context;
@@ -322,7 +322,7 @@ static bool scan_inside(scan *s, char close, const node *wanted, bool *empty)
 
 typedef struct token {
     gb_json_type type;
-    gb_json_cell cell;
+    gb_span cell;
     bool holds_others;
 } token;
 
@@ -338,16 +338,16 @@ static bool scan_token(scan *s, const node *wanted, token *t)
         if (!scan_inside(s, c == '{' ? '}' : ']', wanted, &empty))
             return false;
         s->depth--;
-        *t = (token){GB_JSON_EMPTY, {begin, s->at - begin, false}, !empty};
+        *t = (token){GB_JSON_EMPTY, {begin, s->at - begin}, !empty};
         return true;
     }
     if (c == '"') {
         s->at++;
+        bool escaped;
         t->type = GB_JSON_STRING;
-        if (!scan_string(s, &t->cell.escaped))
+        if (!scan_string(s, &escaped))
             return false;
-        t->cell.at = begin + 1;
-        t->cell.size = s->at - begin - 2;
+        t->cell = (gb_span){begin + 1, (s->at - begin - 2) | (escaped ? GB_SPAN_ESCAPED : 0)};
         return true;
     }
     bool is_null = c == 'n', is_bool = c == 't' || c == 'f';
@@ -355,7 +355,7 @@ static bool scan_token(scan *s, const node *wanted, token *t)
     bool fine = is_null   ? scan_word(s, "null")
                 : is_bool ? scan_word(s, c == 't' ? "true" : "false")
                           : scan_number(s);
-    t->cell = (gb_json_cell){begin, is_null ? 0 : s->at - begin, false};
+    t->cell = (gb_span){begin, is_null ? 0 : s->at - begin};
     return fine;
 }
 
@@ -370,7 +370,7 @@ static bool scan_value(scan *s, const node *wanted)
                         t.cell.size);
     if (!wanted || wanted->column < 0 || !s->cells)
         return true;
-    gb_json_cell *cell = &s->cells[wanted->column];
+    gb_span *cell = &s->cells[wanted->column];
     if (cell->at != UINT32_MAX)
         return false; /* twice: which one is meant? */
     *cell = t.cell;
@@ -388,12 +388,12 @@ bool gb_json_cut(const gb_json_paths *paths,
                  const char *text,
                  uint32_t begin,
                  uint32_t end,
-                 gb_json_cell *cells,
+                 gb_span *cells,
                  uint32_t *out_at)
 {
     scan s = {.text = text, .at = begin, .end = end, .cells = cells};
     for (int64_t i = 0; i < paths->count; i++)
-        cells[i] = (gb_json_cell){UINT32_MAX, 0, false};
+        cells[i] = (gb_span){UINT32_MAX, 0};
     bool fine = scan_line(&s, &paths->root);
     for (int64_t i = 0; i < paths->count; i++)
         if (cells[i].at == UINT32_MAX)

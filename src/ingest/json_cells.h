@@ -2,16 +2,9 @@
 #ifndef GENBA_INGEST_JSON_CELLS_H
 #define GENBA_INGEST_JSON_CELLS_H
 
-#include "genba/base.h"
+#include "ingest/fields.h"
 
 #define GB_JSON_DEPTH_MAX 64
-
-/* A value: text[at .. at + size). Of strings what stands between the quotes; null and absent values
- * have size 0; objects and arrays are their own text. */
-typedef struct gb_json_cell {
-    uint32_t at, size;
-    bool escaped; /* a string with backslashes in it: gb_json_unescape */
-} gb_json_cell;
 
 /* Paths made ready. "a.b[2]": key a, in it key b, its third item; "." the whole line's value;
  * ["a.b"]: a key with a dot in it. */
@@ -24,14 +17,16 @@ GB_MUST gb_status gb_json_paths_create(const char *const *paths,
                                        gb_json_paths **out);
 int64_t gb_json_paths_count(const gb_json_paths *paths);
 
-/* Reads text[begin, end), one JSON value; cells [count]. false when it is not JSON (RFC 8259), is
+/* Reads text[begin, end), one JSON value; cells [count]: of strings what stands between the quotes
+ * (GB_SPAN_ESCAPED when there are backslashes in it), null and absent values have size 0, objects
+ * and arrays are their own text. false when it is not JSON (RFC 8259), is
  * nested deeper than GB_JSON_DEPTH_MAX, or names a wanted value twice; *out_at is where. Reads no
  * byte outside. Any number of threads at once. */
 bool gb_json_cut(const gb_json_paths *paths,
                  const char *text,
                  uint32_t begin,
                  uint32_t end,
-                 gb_json_cell *cells,
+                 gb_span *cells,
                  uint32_t *out_at);
 
 /* Writes a string's text with its escapes resolved; never longer than `size`. Half a surrogate pair

@@ -134,7 +134,7 @@ static void note_date_order(const gb_field *field, gb_layout_column *column)
     column->dotted = column->dotted || memchr(field->text, '.', field->size < 6 ? field->size : 6);
 }
 
-static void note_cell(const gb_field *field, gb_layout_column *column)
+void gb_layout_note(const gb_field *field, gb_layout_column *column)
 {
     gb_cell_kind kind = kind_of(field);
     column->counts[kind]++;
@@ -341,7 +341,7 @@ static gb_status look_at_cells(gb_rows *rows, gb_layout *layout, gb_cell_kind *f
             if (r == 0)
                 first[c] = kind_of(&rows->fields[c]);
             else
-                note_cell(&rows->fields[c], &layout->columns[c]);
+                gb_layout_note(&rows->fields[c], &layout->columns[c]);
         }
     }
     return GB_OK;
@@ -389,7 +389,7 @@ gb_layout_find(gb_rows *rows, const gb_layout_hints *hints, gb_arena *arena, gb_
         bool have = false;
         GB_TRY(gb_rows_next(rows, &have));
         for (int64_t c = 0; c < layout.column_count && c < rows->field_count; c++)
-            note_cell(&rows->fields[c], &layout.columns[c]);
+            gb_layout_note(&rows->fields[c], &layout.columns[c]);
     }
     GB_TRY(gb_rows_rewind(rows));
     *out = layout;

@@ -62,6 +62,9 @@ bool gb_text_is_utf8(const char *text, size_t size);
 /* Cells of the sample that are numbers with this layout's decimal sign. */
 int64_t gb_layout_numbers(const gb_layout *layout, int64_t column);
 
+/* Counts one cell of the sample; for layouts that are not found from rows. */
+void gb_layout_note(const gb_field *cell, gb_layout_column *column);
+
 /* Reads the first rows and goes back to the start. Memory comes from the arena. */
 GB_MUST gb_status gb_layout_find(gb_rows *rows,
                                  const gb_layout_hints *hints,

@@ -225,6 +225,16 @@ check_table_stream(const source *from, const gb_map_stream *stream, uint32_t num
     return GB_OK;
 }
 
+/* Readers of rows and columns in text. */
+static bool is_table(const gb_map_data *data)
+{
+    static const char *const readers[] = {"csv", "jsonl", "json", "blocks"};
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        if (strcmp(data->reader, readers[i]) == 0)
+            return true;
+    return false;
+}
+
 static gb_status check_stream(const source *from, const gb_map_data *data, uint32_t number)
 {
     const gb_map_stream *stream = &data->streams[number];
@@ -234,7 +244,7 @@ static gb_status check_stream(const source *from, const gb_map_data *data, uint3
     const gb_map_range *range = &stream->range;
     if (range->min && range->max && *range->min > *range->max)
         return wrong_in_stream(from, number, "range", "min is above max", "");
-    bool table = strcmp(data->reader, "csv") == 0;
+    bool table = is_table(data);
     if (table && stream->columns_count == 0)
         return wrong_in_stream(from, number, "columns", "a stream of a table needs columns", "");
     if (!table)
@@ -268,7 +278,7 @@ static gb_status check_map(const source *from, const gb_map_data *data)
             return wrong(from, "csv.widths", "each must be 1 to 1048576 characters", "");
     if (data->csv.widths_count > 0 && data->csv.delimiter != 0)
         return wrong(from, "csv.delimiter", "columns of fixed widths have no delimiter", "");
-    if (data->streams_count == 0 && strcmp(data->reader, "csv") == 0)
+    if (data->streams_count == 0 && is_table(data))
         return wrong(from, "streams", "a table's map names its streams: at least one", "");
     for (uint32_t i = 0; i < data->streams_count; i++)
         GB_TRY(check_stream(from, data, i));

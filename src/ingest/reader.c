@@ -4,11 +4,14 @@
 
 #include <string.h>
 
-extern const gb_reader gb_reader_csv;
+extern const gb_reader gb_reader_csv, gb_reader_jsonl, gb_reader_json, gb_reader_blocks;
 extern const gb_reader gb_reader_lerobot;
 
 static const gb_reader *const readers[] = {
     &gb_reader_csv,     /* csv_map.c */
+    &gb_reader_jsonl,   /* jsonl.c */
+    &gb_reader_json,    /* jsonl.c */
+    &gb_reader_blocks,  /* label_blocks.c */
     &gb_reader_lerobot, /* lerobot_read.c */
 };
 #define READER_COUNT ((int)(sizeof readers / sizeof *readers))

@@ -106,7 +106,8 @@ void gb_rows_close(gb_rows *rows)
 
 static gb_cutting cutting_of(const gb_rows *rows)
 {
-    return (gb_cutting){rows->delimiter, rows->widths, rows->width_count};
+    return (gb_cutting){
+        .delimiter = rows->delimiter, .widths = rows->widths, .width_count = rows->width_count};
 }
 
 /* Finds [row, *out_end) of the next row, refilling as needed. */

@@ -36,16 +36,16 @@ static void values_at_paths(void **state)
                                "\"s\":\"q\\u0041\\n\",\"flag\":true,\"none\":null,"
                                "\"o\":{\"k\": [1, {}]},\"x.y\":{\"z\":\"deep\"},\"big\":12}\r";
     gb_json_paths *wanted = NULL;
-    gb_json_cell cells[11];
+    gb_span cells[11];
     uint32_t at;
     assert_int_equal(gb_json_paths_create(paths, 11, arena, &wanted), GB_OK);
     assert_int_equal(gb_json_paths_count(wanted), 11);
     for (int round = 0; round < 2; round++) {
         assert_true(gb_json_cut(wanted, line, 0, sizeof line - 1, cells, &at));
         for (int i = 0; i < 11; i++) {
-            assert_int_equal(cells[i].size, strlen(expected[i]));
-            assert_memory_equal(line + cells[i].at, expected[i], cells[i].size);
-            assert_int_equal(cells[i].escaped, i == 2);
+            assert_int_equal(GB_SPAN_SIZE(cells[i]), strlen(expected[i]));
+            assert_memory_equal(line + cells[i].at, expected[i], GB_SPAN_SIZE(cells[i]));
+            assert_int_equal(cells[i].size != GB_SPAN_SIZE(cells[i]), i == 2);
         }
     }
     static const char *const whole[] = {"."};
@@ -82,7 +82,7 @@ static bool agrees(const char *line, size_t size)
 {
     static const char *const path[] = {"a"};
     gb_json_paths *wanted = NULL;
-    gb_json_cell cell;
+    gb_span cell;
     uint32_t at;
     char *copy = malloc(size + 1); /* no byte outside is read */
     memcpy(copy, line, size);
@@ -161,7 +161,7 @@ static void depth_is_limited(void **state)
     (void)state;
     static const char *const path[] = {"a"};
     gb_json_paths *wanted = NULL;
-    gb_json_cell cell;
+    gb_span cell;
     uint32_t at;
     char line[2 * GB_JSON_DEPTH_MAX + 8];
     assert_int_equal(gb_json_paths_create(path, 1, arena, &wanted), GB_OK);
