@@ -279,6 +279,12 @@ static gb_status no_rows(const gb_csv_out *out)
                    example->text, example->expected);
 }
 
+void gb_csv_take_back(const gb_ingest_report *before, gb_ingest_report *report)
+{
+    report->rows_stored = before->rows_stored;
+    report->rows_rejected = before->rows_rejected + report->rows_read - before->rows_read;
+}
+
 gb_status gb_csv_out_close(gb_csv_out *out, gb_status status)
 {
     gb_ingest_report *report = out->report;

@@ -367,7 +367,7 @@ static bool scan_value(scan *s, const node *wanted)
         return false;
     if (s->visit && !t.holds_others && !s->path_too_long)
         return s->visit(s->context, s->path_size > 0 ? s->path : ".", t.type, s->text + t.cell.at,
-                        t.cell.size);
+                        GB_SPAN_SIZE(t.cell));
     if (!wanted || wanted->column < 0 || !s->cells)
         return true;
     gb_span *cell = &s->cells[wanted->column];

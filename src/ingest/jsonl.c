@@ -156,7 +156,8 @@ static gb_status read_list(document *d, const json_t *list, const char *key)
         return gb_fail(GB_ERR_MEMORY, "%s: no memory for its rows", source->path);
     bool whole = true;
     for (size_t i = 0; i < json_array_size(list); i++) {
-        whole = json_dumpf(json_array_get(list, i), to, JSON_COMPACT | JSON_ENCODE_ANY) == 0 && whole;
+        whole =
+            json_dumpf(json_array_get(list, i), to, JSON_COMPACT | JSON_ENCODE_ANY) == 0 && whole;
         whole = fputc('\n', to) != EOF && whole;
     }
     whole = fclose(to) == 0 && whole;

@@ -86,7 +86,30 @@ static gb_status read_rows(passage *p, const gb_source *source, gb_rows *rows, g
     return gb_csv_read_table(source, &table);
 }
 
-/* The block is whole: one recording. */
+static bool is_strict(const gb_source *source)
+{
+    bool as_mapped = source->options->bad_cells == GB_BAD_CELLS_AS_MAPPED;
+    return (as_mapped ? source->map->data->csv.bad_cells : (int)source->options->bad_cells) ==
+           GB_BAD_CELLS_STRICT;
+}
+
+/* A label without rows counts as a row that was rejected. */
+static gb_status lone_label(passage *p)
+{
+    const gb_source *source = p->source;
+    const gb_ingest_watch *watch = source->watch;
+    if (is_strict(source))
+        return gb_fail(GB_ERR_PARSE, "%s, row %lld: the label \"%s\" and no rows below it",
+                       source->path, (long long)p->first_line, p->label);
+    source->report->rows_read++;
+    source->report->rows_rejected++;
+    return watch->reject
+               ? watch->reject(watch->context, source->path, p->first_line, "",
+                               "expected rows below the label", p->label, strlen(p->label))
+               : GB_OK;
+}
+
+/* The block is whole: one recording. A block of which no row can be used is none. */
 static gb_status end_block(passage *p)
 {
     char name[600];
@@ -97,8 +120,7 @@ static gb_status end_block(passage *p)
         return GB_OK;
     p->begun = false;
     if (p->size == 0)
-        return gb_fail(GB_ERR_PARSE, "%s, line %lld: the label \"%s\" and no rows below it",
-                       p->source->path, (long long)p->first_line, p->label);
+        return lone_label(p);
     snprintf(name, sizeof name, "%.500s/%04lld", p->source->name, (long long)p->blocks++);
     gb_ingest_watch watch = *p->source->watch; /* what is told of bytes would be the block's */
     watch.segment = NULL;
@@ -107,7 +129,7 @@ static gb_status end_block(passage *p)
     source.name = name;
     source.watch = &watch;
     gb_arena *arena = NULL;
-    int64_t bytes = source.report->bytes;
+    gb_ingest_report before = *source.report;
     GB_TRY(gb_input_open_memory(p->text, p->size, p->source->path, "utf-8", &input));
     GB_TRY(gb_rows_open_input(&input, source.options->line_limit_bytes, &rows, &mark));
     gb_status status = gb_arena_create(0, &arena);
@@ -115,9 +137,11 @@ static gb_status end_block(passage *p)
         status = read_rows(p, &source, &rows, arena);
     gb_arena_destroy(arena);
     gb_rows_close(&rows);
-    source.report->bytes = bytes;
+    source.report->bytes = before.bytes;
     p->size = 0;
-    return status;
+    bool no_row = status == GB_ERR_PARSE && source.report->rows_stored == before.rows_stored &&
+                  source.report->rows_rejected > before.rows_rejected;
+    return no_row && !is_strict(p->source) ? GB_OK : status;
 }
 
 static gb_status take_line(passage *p, const char *text, size_t size, int64_t number)

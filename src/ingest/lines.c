@@ -52,7 +52,8 @@ gb_status gb_lines_next(gb_lines *lines, const char **out_text, size_t *out_size
     for (;;) {
         const char *at = lines->buffer ? lines->buffer + lines->begin : NULL;
         size_t unread = lines->end - lines->begin;
-        const char *newline = unread > searched ? memchr(at + searched, '\n', unread - searched) : NULL;
+        const char *newline =
+            unread > searched ? memchr(at + searched, '\n', unread - searched) : NULL;
         bool last = !newline && lines->decoder.at >= lines->input->size;
         size_t size = newline ? (size_t)(newline - at) : unread;
         if (size > lines->limit)

@@ -205,9 +205,9 @@ static void walks(void **state)
     (void)state;
     char seen[512] = "";
     static const char line[] =
-        "{\"a\":{\"b\":[1,\"x\"]},\"c.d\":true,\"n\":null,\"e\":{},\"f\":[[]]}";
+        "{\"a\":{\"b\":[1,\"x\\n\"]},\"c.d\":true,\"n\":null,\"e\":{},\"f\":[[]]}";
     assert_true(gb_json_walk(line, 0, sizeof line - 1, note, seen));
-    assert_string_equal(seen, "a.b[0]=2:1 a.b[1]=3:x [\"c.d\"]=1:true n=0: e=4:{} f[0]=4:[] ");
+    assert_string_equal(seen, "a.b[0]=2:1 a.b[1]=3:x\\n [\"c.d\"]=1:true n=0: e=4:{} f[0]=4:[] ");
     seen[0] = 0;
     assert_true(gb_json_walk("7", 0, 1, note, seen));
     assert_string_equal(seen, ".=2:7 ");

@@ -115,13 +115,12 @@ static void skab(void **state)
     gb_dataset *dataset = ingest("skab", "skab", true, &report);
     if (!dataset)
         skip();
-    assert_int_equal(gb_dataset_count(dataset), 34);
-    assert_int_equal(report.rows_stored, 37401);
-    assert_true(report.longest_step_ns == 247000000000LL);
-    gb_row_range test[34];
+    assert_int_equal(gb_dataset_count(dataset), 35); /* the first is anomaly-free, without labels */
+    assert_int_equal(report.rows_stored, 37401 + 9405);
+    gb_row_range test[35];
     gb_column_stats anomaly;
     assert_int_equal(gb_split_rows(dataset, 400, GB_ROWS_ALL, false, test), GB_OK);
-    assert_int_equal(gb_stats_compute(dataset, "anomaly", test, 34, &anomaly, 1), GB_OK);
+    assert_int_equal(gb_stats_compute(dataset, "anomaly", test + 1, 34, &anomaly, 1), GB_OK);
     assert_int_equal(anomaly.count, 23801);
     assert_int_equal(llround(anomaly.mean * 23801), 12771);
     gb_dataset_destroy(dataset);
