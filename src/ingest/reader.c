@@ -5,7 +5,7 @@
 #include <string.h>
 
 extern const gb_reader gb_reader_csv, gb_reader_jsonl, gb_reader_json, gb_reader_blocks;
-extern const gb_reader gb_reader_lerobot;
+extern const gb_reader gb_reader_lerobot, gb_reader_mcap;
 
 static const gb_reader *const readers[] = {
     &gb_reader_csv,     /* csv_map.c */
@@ -13,6 +13,7 @@ static const gb_reader *const readers[] = {
     &gb_reader_json,    /* jsonl.c */
     &gb_reader_blocks,  /* label_blocks.c */
     &gb_reader_lerobot, /* lerobot_read.c */
+    &gb_reader_mcap,    /* mcap.c */
 };
 #define READER_COUNT ((int)(sizeof readers / sizeof *readers))
 
