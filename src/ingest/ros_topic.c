@@ -301,7 +301,8 @@ gb_status gb_ros_topic_create(const gb_source *source,
         gb_ros_topic_destroy(topic);
         return gb_fail_context(status, "topic %s", name);
     }
-    topic->base = (gb_ros_target){source, recording, kept, type->name, ""};
+    topic->base = (gb_ros_target){
+        .source = source, .recording = recording, .topic = kept, .type = type->name, .field = ""};
     topic->frame = "";
     const char *column = source->map->data->time.column;
     topic->by_log_time = column && strcmp(column, "log_time") == 0;
