@@ -24,7 +24,8 @@ typedef struct cli_command {
 } cli_command;
 
 #define COMMAND_LIST(X)                                                                            \
-    X(demo) X(train) X(eval) X(forecast) X(run) X(inspect) X(ingest) X(audit) X(key) X(doctor)
+    X(demo)                                                                                        \
+    X(train) X(eval) X(forecast) X(run) X(inspect) X(ingest) X(record) X(audit) X(key) X(doctor)
 #define COMMAND_DECLARE(name) extern const cli_command command_##name;
 COMMAND_LIST(COMMAND_DECLARE)
 #undef COMMAND_DECLARE

@@ -200,6 +200,50 @@ GB_API GB_MUST gb_status gb_ingest_into_store(const gb_stream_map *map,
                                               gb_ingest_report *report,
                                               gb_store *store);
 
+/* ---- recording live -------------------------------------------------------------------------- */
+typedef struct gb_record_counts {
+    int64_t messages, samples;
+    int64_t duplicates;  /* samples left out: delivered before */
+    int64_t reordered;   /* samples that came after a later one, and were put before it */
+    int64_t late;        /* came too late for that: kept behind, quality uncertain */
+    int64_t rejected;    /* messages that are not what their topic should carry; in STORE/rejects */
+    int64_t lost;        /* messages that sequence numbers show as missing */
+    int64_t unknown;     /* values whose alias no birth has declared yet */
+    int64_t connections; /* 1, and one for each time the broker was found again */
+    int64_t recordings;
+} gb_record_counts;
+
+typedef struct gb_record_options {
+    const char *url; /* mqtt://[USER@]HOST[:PORT][/FILTER], mqtts:// with ca_file; filter "#" */
+    const char *password_file; /* one line; NULL none */
+    const char *ca_file;       /* certificates to trust with mqtts://; NULL: the system's */
+    const char *name;          /* beginning of the recordings' names; NULL: the host's name */
+    double segment_s;          /* a recording ends and the next begins; default 60 */
+    double hold_s;             /* how long samples wait for earlier ones; default 2 */
+    double seconds;            /* stop after so long; 0: when asked to */
+} gb_record_options;
+
+typedef struct gb_record_listener {
+    void *context;
+    void (*progress)(void *context, const gb_record_counts *counts, double seconds);
+    void (*note)(void *context, const char *message); /* the broker is gone, is back, ... */
+    const volatile int *stop;
+} gb_record_listener;
+
+GB_API gb_record_options gb_record_options_defaults(void);
+/* Records what a broker publishes (MQTT 3.1.1, QoS 1, a session that outlives the connection) into
+ * a store, until stopped: plain numbers, JSON (each value a stream named after topic and path) and
+ * Sparkplug B (by names of births). map (may be NULL) chooses: source is the topic, or GROUP/NODE/
+ * DEVICE of Sparkplug; field the path, or the metric. Times are the messages' own where they have
+ * one. When the broker is lost it is looked for again; only the first connection may fail.
+ * listener and counts may be NULL. GB_ERR_IO: no broker there; GB_ERR_UNSUPPORTED: built without.
+ */
+GB_API GB_MUST gb_status gb_record_mqtt(const gb_record_options *options,
+                                        const gb_stream_map *map,
+                                        const gb_record_listener *listener,
+                                        gb_store *store,
+                                        gb_record_counts *counts);
+
 /* Reads a CSV file never seen before into one recording named after the file: finds delimiter,
  * decimal comma, header, byte order mark and time column; each column of numbers becomes a scalar
  * stream, other columns are left out and named in the report. */

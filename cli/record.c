@@ -1,0 +1,131 @@
+/* genba record: what a broker publishes, into a store. */
+#include "cli.h"
+
+#include "genba/ingest.h"
+
+#include <string.h>
+
+typedef struct record_view {
+    bool json, terminal, open;
+    int64_t shown_ns;
+} record_view;
+
+static void show_progress(void *context, const gb_record_counts *c, double seconds)
+{
+    record_view *view = context;
+    char text[32];
+    int64_t now = gb_clock_monotonic_ns();
+    if (view->json || !view->terminal || now - view->shown_ns < 500000000)
+        return;
+    view->shown_ns = now;
+    fprintf(stderr, "\r\033[K%s  %lld messages, %lld samples in %lld recordings  Ctrl-C ends",
+            duration_text(seconds, text, sizeof text), (long long)c->messages,
+            (long long)c->samples, (long long)c->recordings);
+    view->open = true;
+}
+
+static void show_note(void *context, const char *message)
+{
+    record_view *view = context;
+    fprintf(stderr, "%snote: %s\n", view->open ? "\r\033[K" : "", message);
+    view->open = false;
+}
+
+static void print_counts(const gb_record_counts *c, const char *store, bool json)
+{
+    if (json) {
+        printf("{\"messages\": %lld, \"samples\": %lld, \"duplicates\": %lld, \"reordered\": %lld, "
+               "\"late\": %lld, \"rejected\": %lld, \"lost\": %lld, \"unknown\": %lld, "
+               "\"connections\": %lld, \"recordings\": %lld}\n",
+               (long long)c->messages, (long long)c->samples, (long long)c->duplicates,
+               (long long)c->reordered, (long long)c->late, (long long)c->rejected,
+               (long long)c->lost, (long long)c->unknown, (long long)c->connections,
+               (long long)c->recordings);
+        return;
+    }
+    printf("%lld messages: %lld samples in %lld recordings\n", (long long)c->messages,
+           (long long)c->samples, (long long)c->recordings);
+    if (c->duplicates + c->reordered + c->late + c->lost > 0)
+        printf("%lld delivered twice (left out), %lld put in order, %lld too late for that, %lld "
+               "messages lost\n",
+               (long long)c->duplicates, (long long)c->reordered, (long long)c->late,
+               (long long)c->lost);
+    if (c->rejected > 0)
+        printf("%lld messages rejected: %s/rejects\n", (long long)c->rejected, store);
+    if (c->unknown > 0)
+        printf("%lld values of Sparkplug aliases that no birth declared (it will be sent when the "
+               "node starts anew)\n",
+               (long long)c->unknown);
+    printf("look at it:  genba inspect %s\n", store);
+}
+
+static gb_status open_store(const char *path, const char *key, gb_store **out)
+{
+    gb_store_options options = {.key_path = key};
+    if (!gb_file_exists(path))
+        GB_TRY(gb_store_init(path, key != NULL, &options));
+    return gb_store_open(path, &options, out);
+}
+
+static int run_record(int argc, char **argv)
+{
+    const char *map_path = NULL, *store_path = NULL, *key = NULL;
+    bool json = false;
+    gb_record_options record = gb_record_options_defaults();
+    const option_spec options[] = {
+        {"to", OPTION_TEXT, &store_path, 0, 0},
+        {"map", OPTION_TEXT, &map_path, 0, 0},
+        {"key", OPTION_TEXT, &key, 0, 0},
+        {"name", OPTION_TEXT, &record.name, 0, 0},
+        {"password-file", OPTION_TEXT, &record.password_file, 0, 0},
+        {"ca-file", OPTION_TEXT, &record.ca_file, 0, 0},
+        {"segment", OPTION_NUMBER, &record.segment_s, 0.1, 1e6},
+        {"hold", OPTION_NUMBER, &record.hold_s, 0, 3600},
+        {"seconds", OPTION_NUMBER, &record.seconds, 0, 1e9},
+        {"json", OPTION_FLAG, &json, 0, 0},
+    };
+    int code = options_parse(&command_record, argc, argv, options, sizeof options / sizeof *options,
+                             &record.url, 1, 1);
+    if (code >= 0)
+        return code;
+    if (!store_path) {
+        fprintf(stderr, "genba record: needs --to STORE\n");
+        return EXIT_USAGE;
+    }
+    record_view view = {.json = json, .terminal = progress_start(json).terminal};
+    gb_record_listener listener = {&view, show_progress, show_note, stop_flag()};
+    gb_stream_map *map = NULL;
+    gb_store *store = NULL;
+    gb_record_counts counts = {0};
+    gb_status status = map_path ? gb_stream_map_load(map_path, &map) : GB_OK;
+    if (status == GB_OK)
+        status = open_store(store_path, key, &store);
+    if (status == GB_OK)
+        status = gb_record_mqtt(&record, map, &listener, store, &counts);
+    if (view.open)
+        fputs("\r\033[K", stderr);
+    gb_store_close(store);
+    gb_stream_map_destroy(map);
+    if (status != GB_OK)
+        return fail_with(status);
+    print_counts(&counts, store_path, json);
+    return counts.rejected > 0 ? EXIT_INPUT : EXIT_DONE;
+}
+
+const cli_command command_record = {
+    "record", "record live what an MQTT broker publishes into a store",
+    "usage: genba record mqtt://[USER@]HOST[:PORT][/FILTER] --to STORE [options]\n\n"
+    "Numbers, JSON and Sparkplug B become streams named after their topics; a map chooses and "
+    "names\n"
+    "them. Ctrl-C ends the recording; a lost broker is looked for again.\n\n"
+    "  --map MAP.yaml         which topics become which streams\n"
+    "  --name NAME            beginning of the recordings' names (default: the host's)\n"
+    "  --segment S            a recording ends every S seconds (default 60)\n"
+    "  --hold S               samples wait S seconds for earlier ones (default 2)\n"
+    "  --seconds S            stop after S seconds\n"
+    "  --password-file FILE   of USER\n"
+    "  --ca-file FILE         certificates to trust with mqtts://\n"
+    "  --key FILE             of an encrypted store (or GENBA_KEY)\n"
+    "  --json                 one JSON object at the end\n\n"
+    "example: genba record mqtt://localhost/plant/# --to plant.store\n",
+    run_record};
