@@ -248,8 +248,10 @@ static int64_t epoch_ns(double number)
 {
     double size = fabs(number);
     double scale = size < 1e11 ? 1e9 : size < 1e14 ? 1e6 : size < 1e17 ? 1e3 : 1;
-    double ns = number * scale;
-    return fabs(ns) < 9.2e18 ? (int64_t)llround(ns) : 0;
+    double whole = floor(number); /* apart, so that nanoseconds survive */
+    if (fabs(whole) * scale > 9.2e18)
+        return 0;
+    return (int64_t)whole * (int64_t)scale + (int64_t)llround((number - whole) * scale);
 }
 
 /* A time inside the message: where the map says, or under one of the usual names. */

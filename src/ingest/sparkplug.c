@@ -231,7 +231,8 @@ gb_status gb_sparkplug_read(const void *data,
         GB_TRY(read_field(&w, &f));
         if (f.number != 2 || f.type != 2)
             continue;
-        if (++count > METRICS_MAX)
+        count++;
+        if (count > METRICS_MAX)
             return gb_fail(GB_ERR_PARSE, "a payload of more than %d metrics", METRICS_MAX);
         GB_TRY(read_metric(&f, &metric));
         GB_TRY(visit(context, &payload, &metric));
@@ -261,7 +262,8 @@ gb_sparkplug_topic gb_sparkplug_topic_parse(const char *topic)
     for (const char *at = topic; count < 5;) {
         const char *slash = strchr(at, '/');
         parts[count] = at;
-        sizes[count++] = slash && count < 5 ? (size_t)(slash - at) : strlen(at);
+        sizes[count] = slash ? (size_t)(slash - at) : strlen(at);
+        count++;
         if (!slash)
             break;
         at = slash + 1;
