@@ -152,8 +152,8 @@ gb_status gb_audit_line_make(const gb_audit_head *before,
                              const char *details,
                              char **out_text)
 {
-    json_t *facts = NULL;
-    if (details && !json_is_object(facts = json_loads(details, 0, NULL))) {
+    json_t *facts = details ? json_loads(details, 0, NULL) : NULL;
+    if (details && !json_is_object(facts)) {
         json_decref(facts);
         return gb_fail(GB_ERR_ARGUMENT, "the details of an audit line are no JSON object: %s",
                        details);

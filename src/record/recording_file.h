@@ -44,7 +44,9 @@ GB_MUST gb_status gb_stream_spec_to_pairs(const gb_stream_spec *spec,
                                           int *out_count);
 GB_MUST gb_status gb_stream_spec_from_pairs(
     const char *topic, const gb_pair *pairs, int count, gb_arena *arena, gb_stream_spec *out);
+/* zero_ns: the time that log time 0 of the file stands for. */
 GB_MUST gb_status gb_recording_info_to_pairs(const gb_recording_info *info,
+                                             int64_t zero_ns,
                                              gb_arena *arena,
                                              const gb_pair **out_pairs,
                                              int *out_count);

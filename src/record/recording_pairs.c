@@ -4,7 +4,7 @@
 #include "record/stream.h"
 
 #include <jansson.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,14 +159,38 @@ gb_status gb_stream_spec_to_pairs(const gb_stream_spec *spec,
     return GB_OK;
 }
 
+/* MCAP keeps no checksum of metadata, but labels that are enforced must not change unnoticed. */
+static const char *pairs_checksum(const gb_pair *pairs, int count, gb_arena *arena)
+{
+    unsigned char hash[GB_HASH_BYTES];
+    char hex[2 * GB_HASH_BYTES + 1];
+    size_t size = 0, used = 0;
+    for (int i = 0; i < count; i++)
+        size += strlen(pairs[i].key) + strlen(pairs[i].value) + 2;
+    char *text = gb_arena_alloc(arena, size);
+    if (!text)
+        return NULL;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(pairs[i].key, "checksum") == 0)
+            continue;
+        used += (size_t)sprintf(text + used, "%s", pairs[i].key) + 1; /* the 0 parts them */
+        used += (size_t)sprintf(text + used, "%s", pairs[i].value) + 1;
+    }
+    gb_hash(text, used, hash);
+    gb_hash_hex(hash, hex);
+    return gb_arena_text(arena, hex);
+}
+
 gb_status gb_recording_info_to_pairs(const gb_recording_info *info,
+                                     int64_t zero_ns,
                                      gb_arena *arena,
                                      const gb_pair **out_pairs,
                                      int *out_count)
 {
     pair_list list;
     const char *what = gb_arena_format(arena, "recording %s", info->name);
-    if (!what)
+    const char *zero = gb_arena_format(arena, "%lld", (long long)zero_ns);
+    if (!what || !zero)
         return GB_ERR_MEMORY;
     GB_TRY(start_list(&list, arena, what, info->pair_count));
     GB_TRY(add(&list, "format", "1"));
@@ -178,13 +202,24 @@ gb_status gb_recording_info_to_pairs(const gb_recording_info *info,
     GB_TRY(add_text(&list, "owner", info->owner));
     GB_TRY(add_text(&list, "licence", info->licence));
     GB_TRY(add_text(&list, "purpose", info->purpose));
+    GB_TRY(add(&list, "log_time_zero_ns", zero));
     GB_TRY(add_pairs(&list, info->pairs, info->pair_count));
+    const char *checksum = pairs_checksum(list.pairs, list.count, arena);
+    if (!checksum)
+        return GB_ERR_MEMORY;
+    GB_TRY(add(&list, "checksum", checksum));
     *out_pairs = list.pairs;
     *out_count = list.count;
     return GB_OK;
 }
 
 /* ---- reading ---- */
+
+static const char *find(const gb_pair *pairs, int count, const char *key)
+{
+    const char *value = gb_pair_find(pairs, count, key);
+    return value ? value : "";
+}
 
 static gb_status
 read_pairs(const gb_pair *from, int count, gb_arena *arena, const gb_pair **out, int *out_count)
@@ -248,6 +283,12 @@ gb_status gb_recording_info_from_pairs(const gb_pair *pairs,
         return gb_fail(GB_ERR_MISMATCH,
                        "the recording has format \"%.20s\", this genba reads format 1",
                        format ? format : "");
+    const char *checksum = pairs_checksum(pairs, count, arena);
+    if (!checksum)
+        return GB_ERR_MEMORY;
+    if (strcmp(checksum, find(pairs, count, "checksum")) != 0)
+        return gb_fail(GB_ERR_CORRUPT, "the recording's name, labels or facts were edited or "
+                                       "damaged (their checksum differs)");
     GB_TRY(read_texts(pairs, count, arena, fields, sizeof fields / sizeof *fields));
     if (!info.name[0])
         return gb_fail(GB_ERR_PARSE, "the recording has no name");
@@ -308,12 +349,6 @@ static gb_status read_time_base(const char *topic, const char *text, gb_time_bas
     }
     return gb_fail(GB_ERR_PARSE, "channel %.127s: time_base \"%.20s\" is not utc, start or row",
                    topic, text);
-}
-
-static const char *find(const gb_pair *pairs, int count, const char *key)
-{
-    const char *value = gb_pair_find(pairs, count, key);
-    return value ? value : "";
 }
 
 gb_status gb_stream_spec_from_pairs(

@@ -136,14 +136,9 @@ static gb_status write_info(gb_recording_writer *writer)
 {
     const gb_pair *pairs = NULL;
     int count = 0;
-    GB_TRY(gb_recording_info_to_pairs(&writer->info, writer->arena, &pairs, &count));
-    gb_pair *all = gb_arena_alloc(writer->arena, ((size_t)count + 1) * sizeof *all);
-    const char *zero = gb_arena_format(writer->arena, "%lld", (long long)writer->zero_ns);
-    if (!all || !zero)
-        return GB_ERR_MEMORY;
-    memcpy(all, pairs, (size_t)count * sizeof *all);
-    all[count] = (gb_pair){"log_time_zero_ns", zero};
-    gb_mcap_metadata metadata = {GB_RECORDING_METADATA, all, count + 1};
+    GB_TRY(
+        gb_recording_info_to_pairs(&writer->info, writer->zero_ns, writer->arena, &pairs, &count));
+    gb_mcap_metadata metadata = {GB_RECORDING_METADATA, pairs, count};
     return gb_mcap_write_metadata(writer->mcap, &metadata);
 }
 

@@ -589,6 +589,74 @@ static void tells_other_files_from_its_own(void **state)
     assert_null(recording);
 }
 
+static gb_status load_memory(const void *data, size_t size, gb_recording **out)
+{
+    gb_bytes_in *from = NULL;
+    expect_ok(gb_bytes_in_memory(data, size, "damaged.mcap", &from));
+    return gb_recording_load_bytes(from, NULL, 0, out);
+}
+
+static void expect_equal(const gb_recording *a, const gb_recording *b)
+{
+    assert_string_equal(gb_recording_get_info(a)->name, gb_recording_get_info(b)->name);
+    assert_int_equal(gb_recording_stream_count(a), gb_recording_stream_count(b));
+    for (int i = 0; i < gb_recording_stream_count(a); i++) {
+        const gb_stream_view *x = gb_recording_stream(a, i), *y = gb_recording_stream(b, i);
+        size_t count = (size_t)x->count;
+        assert_int_equal(y->count, count);
+        assert_string_equal(x->spec->name, y->spec->name);
+        assert_memory_equal(x->time_ns, y->time_ns, count * sizeof *x->time_ns);
+        assert_memory_equal(x->quality, y->quality, count);
+        if (x->values)
+            assert_memory_equal(x->values, y->values, count * (size_t)x->size * sizeof(float));
+        if (x->offset)
+            assert_memory_equal(x->raw, y->raw, (size_t)x->offset[count]);
+    }
+}
+
+/* Cut at every byte: an error. Every byte changed in turn: an error, or what was there before. */
+static void never_gives_wrong_samples(void **state)
+{
+    (void)state;
+    made m = make(spec_of("force", GB_STREAM_VECTOR, GB_VALUE_F32, 1), 40, false, 3);
+    const unsigned char *run = (const unsigned char *)"hello";
+    size_t run_size = 5, size = 0;
+    gb_samples text = {.count = 1, .time_ns = m.time_ns, .runs = &run, .run_sizes = &run_size};
+    gb_stream_spec word = gb_stream_spec_defaults("word");
+    word.kind = GB_STREAM_TEXT;
+    word.value_type = GB_VALUE_BYTES;
+    gb_sink *sink = folder_sink();
+    int recording = begin(sink, "damage"), stream = -1;
+    expect_ok(gb_sink_stream(sink, recording, &m.spec, &stream));
+    append_in_slices(sink, recording, stream, &m, 3);
+    expect_ok(gb_sink_stream(sink, recording, &word, &stream));
+    expect_ok(gb_sink_append(sink, recording, stream, &text));
+    expect_ok(gb_sink_end(sink, recording));
+    gb_sink_destroy(sink);
+    gb_arena *arena = NULL;
+    gb_recording *whole = NULL, *damaged = NULL;
+    char path[128], *bytes = NULL;
+    snprintf(path, sizeof path, "%s/damage.mcap", folder);
+    expect_ok(gb_arena_create(0, &arena));
+    expect_ok(gb_file_read(path, 0, arena, &bytes, &size));
+    expect_ok(load_memory(bytes, size, &whole));
+    for (size_t cut = 0; cut < size; cut++)
+        assert_int_not_equal(load_memory(bytes, cut, &damaged), GB_OK);
+    for (size_t at = 0; at < size; at++) {
+        for (int bit = 0; bit < 8; bit += 3) {
+            bytes[at] ^= (char)(1 << bit);
+            if (load_memory(bytes, size, &damaged) == GB_OK) {
+                expect_equal(whole, damaged);
+                gb_recording_destroy(damaged);
+            }
+            bytes[at] ^= (char)(1 << bit);
+        }
+    }
+    gb_recording_destroy(whole);
+    gb_arena_destroy(arena);
+    free_made(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -603,6 +671,7 @@ int main(void)
         cmocka_unit_test(takes_names_of_any_kind),
         cmocka_unit_test(refuses_what_it_cannot_keep),
         cmocka_unit_test(tells_other_files_from_its_own),
+        cmocka_unit_test(never_gives_wrong_samples),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
