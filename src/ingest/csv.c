@@ -144,8 +144,8 @@ static gb_status prepare(reading *r, const gb_csv_plan *plan, const gb_source *s
         r->blocks.skip_header = plan->layout->header;
     }
     for (int i = 0; i < r->width; i++)
-        GB_TRY(
-            gb_csv_part_create(plan, r->blocks.limit, source->watch->reject != NULL, &r->parts[i]));
+        GB_TRY(gb_csv_part_create(plan, r->blocks.limit, input->size, source->watch->reject != NULL,
+                                  &r->parts[i]));
     return gb_blocks_open(input, r->out.resume_at, &r->blocks);
 }
 

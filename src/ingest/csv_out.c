@@ -104,7 +104,7 @@ note_steps(gb_csv_out *out, const gb_csv_recording *to, const int64_t *time_ns, 
     for (int64_t i = to->rows == 0; i < count; i++) {
         uint64_t step = (uint64_t)time_ns[i] - (uint64_t)before;
         if (time_ns[i] >= before)
-            gb_steps_add(out->steps, step > INT64_MAX ? INT64_MAX : (int64_t)step);
+            gb_steps_add(&out->steps, step > INT64_MAX ? INT64_MAX : (int64_t)step);
         before = time_ns[i];
     }
 }
@@ -256,9 +256,6 @@ gb_status gb_csv_out_open(gb_csv_out *out,
     out->line = plan->lines_before;
     out->segment_rows_stored = source->report->rows_stored;
     out->in_parts = input->size > source->options->segment_bytes;
-    out->steps = calloc(1, sizeof *out->steps);
-    if (!out->steps)
-        return gb_fail(GB_ERR_MEMORY, "%s: no memory to read it", input->origin);
     out->segment_from = input->plain ? input->first : 0;
     if (source->resume_at > 0)
         return gb_csv_out_restore(out, source->resume_state, source->resume_state_size);
@@ -295,8 +292,7 @@ gb_status gb_csv_out_close(gb_csv_out *out, gb_status status)
         status = no_rows(out);
     if (status == GB_OK)
         status = gb_csv_out_end_all(out);
-    if (out->steps)
-        gb_steps_report(out->steps, report);
+    gb_steps_report(&out->steps, report);
     if (status != GB_OK) { /* what was read since the last segment is thrown away */
         report->rows_stored = out->segment_rows_stored;
         report->rows_rejected = out->before.rows_rejected +

@@ -31,7 +31,7 @@ typedef struct gb_csv_out {
     int64_t recording_count, recording_room;
     int64_t *table; /* [table_size] hashed: recording + 1 */
     int64_t table_size;
-    gb_steps *steps;
+    gb_steps steps;
 } gb_csv_out;
 
 /* Reads source->resume_state when there is one. */

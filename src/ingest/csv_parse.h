@@ -73,6 +73,7 @@ typedef struct gb_csv_part {
 
 GB_MUST gb_status gb_csv_part_create(const gb_csv_plan *plan,
                                      size_t row_limit_bytes,
+                                     int64_t source_bytes,
                                      bool keep_problems,
                                      gb_csv_part *out);
 void gb_csv_part_destroy(gb_csv_part *part);

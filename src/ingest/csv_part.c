@@ -16,13 +16,15 @@ static gb_status no_memory(const gb_csv_part *part)
 /* ---- memory -----------------------------------------------------------------------------------
  */
 
-static gb_status create(gb_csv_part *part)
+static gb_status create(gb_csv_part *part, int64_t source_bytes)
 {
     const gb_csv_plan *plan = part->plan;
     int64_t columns = plan->layout->column_count;
     part->batch_rows = BATCH_FIELDS / columns < 1            ? 1
                        : BATCH_FIELDS / columns > BATCH_ROWS ? BATCH_ROWS
                                                              : BATCH_FIELDS / columns;
+    if (part->batch_rows > source_bytes) /* a small file needs little memory */
+        part->batch_rows = source_bytes;
     size_t rows = (size_t)part->batch_rows;
     part->rows = calloc(rows, sizeof *part->rows);
     part->spans = calloc(rows * (size_t)columns, sizeof *part->spans);
@@ -39,6 +41,7 @@ static gb_status create(gb_csv_part *part)
 
 gb_status gb_csv_part_create(const gb_csv_plan *plan,
                              size_t row_limit_bytes,
+                             int64_t source_bytes,
                              bool keep_problems,
                              gb_csv_part *out)
 {
@@ -46,7 +49,7 @@ gb_status gb_csv_part_create(const gb_csv_plan *plan,
     out->plan = plan;
     out->row_limit_bytes = row_limit_bytes;
     out->keep_problems = keep_problems;
-    gb_status status = create(out);
+    gb_status status = create(out, source_bytes);
     if (status != GB_OK)
         gb_csv_part_destroy(out);
     return status;

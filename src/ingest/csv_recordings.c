@@ -127,7 +127,7 @@ void gb_csv_out_free(gb_csv_out *out)
     }
     free(out->recordings);
     free(out->table);
-    free(out->steps);
+    gb_steps_free(&out->steps);
     memset(out, 0, sizeof *out);
 }
 

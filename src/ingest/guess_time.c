@@ -409,16 +409,19 @@ static const char *zone_of_shifts(const gb_guess_time *time)
     return NULL;
 }
 
-static gb_status measure(gb_table *table, walk *w, gb_arena *arena, gb_guess_time *time)
+static gb_status measure(gb_table *table, walk *w, gb_guess_time *time)
 {
     gb_ingest_report report = {0};
     w->group_column = time->group;
-    w->kept = gb_arena_alloc(arena, sizeof *w->kept);
-    if (!w->kept)
-        return GB_ERR_MEMORY;
+    gb_steps kept = {0};
+    w->kept = &kept;
     walk second = *w;
-    GB_TRY(follow(table, w));
-    gb_steps_report(w->kept, &report);
+    gb_status status = follow(table, w);
+    gb_steps_report(&kept, &report);
+    gb_steps_free(&kept);
+    w->kept = NULL;
+    if (status != GB_OK)
+        return status;
     time->steps = w->steps;
     time->repeated = w->repeated;
     time->backward = w->backward;
@@ -457,7 +460,7 @@ gb_status gb_guess_find_time(gb_table *table,
         return gb_fail(GB_ERR_MEMORY, "%s: no memory to follow its steps", table->rows.origin);
     gb_status status = find_groups(table, columns, &w, &time);
     if (status == GB_OK)
-        status = measure(table, &w, arena, &time);
+        status = measure(table, &w, &time);
     free(w.groups);
     /* numbers that mostly fall are no clock, whatever their name */
     bool numeric = time.format > GB_TIME_FORMAT_MONTH_FIRST;

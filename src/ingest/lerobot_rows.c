@@ -550,6 +550,8 @@ static void release(rows *r)
     free(r->columns);
     free(r->time_ns);
     free(r->wrong);
+    if (r->steps)
+        gb_steps_free(r->steps);
     free(r->steps);
 }
 

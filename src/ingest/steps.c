@@ -17,6 +17,14 @@ void gb_steps_add(gb_steps *steps, int64_t step_ns)
             steps->kept[i] = steps->kept[2 * i];
         steps->every *= 2;
     }
+    if (steps->count == steps->room) {
+        int64_t room = steps->room ? 2 * steps->room : 64;
+        int64_t *grown = realloc(steps->kept, (size_t)room * sizeof *grown);
+        if (!grown)
+            return;
+        steps->kept = grown;
+        steps->room = room;
+    }
     steps->kept[steps->count++] = step_ns;
 }
 
@@ -46,4 +54,10 @@ void gb_steps_report(gb_steps *steps, gb_ingest_report *report)
     report->jitter_ns = steps->kept[count / 2];
     if (steps->longest_ns > report->longest_step_ns)
         report->longest_step_ns = steps->longest_ns;
+}
+
+void gb_steps_free(gb_steps *steps)
+{
+    free(steps->kept);
+    *steps = (gb_steps){0};
 }

@@ -9,12 +9,14 @@
 /* Keeps every `every`-th step; when full, every second of them is dropped and `every` doubles. So
  * memory is bounded, the whole file is represented, and nothing is random. */
 typedef struct gb_steps {
-    int64_t kept[GB_STEPS_KEPT];
-    int64_t count, every, seen, longest_ns;
+    int64_t *kept; /* [count] */
+    int64_t count, room, every, seen, longest_ns;
 } gb_steps;
 
+/* Steps that find no memory are not counted: they are an estimate. */
 void gb_steps_add(gb_steps *steps, int64_t step_ns);
 /* Writes period_ns, jitter_ns and longest_step_ns; sorts what was kept. */
 void gb_steps_report(gb_steps *steps, gb_ingest_report *report);
+void gb_steps_free(gb_steps *steps);
 
 #endif
