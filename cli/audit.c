@@ -6,14 +6,20 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-/* The log itself, or that of a store; cut paths are caught by opening them. */
-static void find_log(const char *place, char *path, size_t size)
+/* The log itself, or that of a store; its catalogue knows the head. */
+static gb_status find_log(const char *place, char *path, size_t size, gb_audit_head *head)
 {
-    struct stat info;
-    bool folder = stat(place, &info) == 0 && S_ISDIR(info.st_mode);
-    snprintf(path, size, folder ? "%s/audit.jsonl" : "%s", place);
+    const gb_store_options options = {.read_only = true};
+    gb_store *store = NULL;
+    bool is_store = gb_store_is(place);
+    snprintf(path, size, is_store ? "%s/audit.jsonl" : "%s", place);
+    if (!is_store)
+        return GB_OK;
+    GB_TRY(gb_store_open(place, &options, &store));
+    gb_status status = gb_store_audit_head(store, head);
+    gb_store_close(store);
+    return status;
 }
 
 /* "LINES:HASH", as verify prints it. */
@@ -42,11 +48,11 @@ static gb_status verify(const char *path, const gb_audit_head *expected, bool js
         printf("{\"log\": \"whole\", \"lines\": %lld, \"head\": \"%lld:%s\"}\n",
                (long long)head.lines, (long long)head.lines, hash);
     else
-        printf("%s is whole: %lld lines%s\nhead %lld:%s\n%s", path, (long long)head.lines,
-               expected ? ", the given head among them" : "", (long long)head.lines, hash,
-               expected ? ""
-                        : "Note the head somewhere else: with --head, a later check finds lines "
-                          "cut off the end\nand a log that was written anew.\n");
+        printf("%s is whole: %lld lines%s\nhead %lld:%s\n"
+               "Note the head where nobody who can edit the store can: with --head, a later check\n"
+               "finds a log that was cut or written anew together with its catalogue.\n",
+               path, (long long)head.lines, expected ? ", the known head among them" : "",
+               (long long)head.lines, hash);
     return GB_OK;
 }
 
@@ -74,6 +80,21 @@ print_line(void *context, int64_t number, const void *json, const char *text, si
     return GB_OK;
 }
 
+static gb_status run(const char *verb, const char *place, const gb_audit_head *given, bool json)
+{
+    char path[4096];
+    gb_audit_head known = {0};
+    GB_TRY(find_log(place, path, sizeof path, &known));
+    const gb_audit_head *expected = known.lines > 0 ? &known : NULL;
+    if (given && expected) /* both must lie in the chain; the later one is checked below */
+        GB_TRY(gb_audit_verify(path, expected, NULL));
+    if (given)
+        expected = given;
+    if (strcmp(verb, "verify") == 0)
+        return verify(path, expected, json);
+    return gb_audit_read(path, expected, print_line, &json, NULL);
+}
+
 static int run_audit(int argc, char **argv)
 {
     const char *places[2] = {0}, *head_text = NULL;
@@ -89,17 +110,11 @@ static int run_audit(int argc, char **argv)
                 head_text);
         return EXIT_USAGE;
     }
-    char path[4096];
-    find_log(places[1], path, sizeof path);
-    gb_status status;
-    if (strcmp(places[0], "verify") == 0) {
-        status = verify(path, head_text ? &head : NULL, json);
-    } else if (strcmp(places[0], "list") == 0) {
-        status = gb_audit_read(path, head_text ? &head : NULL, print_line, &json, NULL);
-    } else {
+    if (strcmp(places[0], "verify") != 0 && strcmp(places[0], "list") != 0) {
         fprintf(stderr, "genba audit: there is no \"%s\"; it is verify or list\n", places[0]);
         return EXIT_USAGE;
     }
+    gb_status status = run(places[0], places[1], head_text ? &head : NULL, json);
     return status == GB_OK ? EXIT_DONE : fail_with(status);
 }
 
@@ -108,8 +123,10 @@ const cli_command command_audit = {
     "usage: genba audit verify STORE|FILE [--head LINES:HASH] [--json]\n"
     "       genba audit list STORE|FILE [--json]\n\n"
     "verify finds every line of the log that was edited, dropped, moved or repeated and names the\n"
-    "first; it prints the log's head. --head: one that was printed earlier, so that lines cut off\n"
-    "the end and a log written anew are found too.\n"
+    "first; lines cut off the end are found by the head that the store's catalogue keeps. It "
+    "prints\n"
+    "the head. --head: one that was noted elsewhere, so that a log that was cut or written anew\n"
+    "together with its catalogue is found too.\n"
     "list prints the log, --json its lines as they are.\n\n"
     "example: genba audit verify stores/press\n",
     run_audit};

@@ -183,6 +183,25 @@ GB_API GB_MUST gb_status gb_anonymise_report_text(const gb_anonymise_report *rep
 GB_API GB_MUST gb_status gb_anonymise_report_json(const gb_anonymise_report *report,
                                                   char **out_text);
 
+/* ---- from store to store ----------------------------------------------------------------------
+ * Each needs the use EXPORT of every recording that query (NULL: all) chooses; all of them are in
+ * the new store at once, or none. Their order tells nothing: it is that of the new names.
+ * GB_ERR_NOT_FOUND: none matches. */
+GB_API GB_MUST gb_status gb_anonymise_store(const gb_anonymise_policy *policy,
+                                            const gb_key *key,
+                                            gb_store *from,
+                                            const gb_store_query *query,
+                                            gb_store *to,
+                                            gb_anonymise_report *out_report, /* NULL: none */
+                                            int64_t *out_count);
+/* Takes away what only hides with the key; with new_key not NULL, rotates instead. */
+GB_API GB_MUST gb_status gb_anonymise_store_undo(const gb_key *key,
+                                                 const gb_key *new_key,
+                                                 gb_store *from,
+                                                 const gb_store_query *query,
+                                                 gb_store *to,
+                                                 int64_t *out_count);
+
 #ifdef __cplusplus
 }
 #endif

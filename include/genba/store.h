@@ -125,6 +125,8 @@ GB_API GB_MUST gb_status gb_store_open(const char *path,
 GB_API void gb_store_close(gb_store *store); /* NULL is fine */
 GB_API bool gb_store_is(const char *path);   /* is there a store at this path? */
 GB_API const char *gb_store_path(const gb_store *store);
+/* The head of its audit log as the catalogue knows it, which may be a few lines old. */
+GB_API GB_MUST gb_status gb_store_audit_head(gb_store *store, gb_audit_head *out);
 
 /* -- ingests: everything of one source file is in the catalogue at once, or not at all -- */
 typedef struct gb_store_source {

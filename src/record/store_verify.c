@@ -351,18 +351,31 @@ static gb_status check_ingest(void *context, const gb_catalogue_ingest *ingest)
     return status == GB_ERR_MEMORY ? status : GB_OK;
 }
 
-static gb_status check_audit(verification *v, gb_arena *arena)
+gb_status gb_store_audit_head(gb_store *store, gb_audit_head *out)
 {
     const char *lines = "", *hash = "";
-    gb_audit_head expected = {0}, found;
-    GB_TRY(gb_catalogue_get(v->store->catalogue, "audit_lines", arena, &lines));
-    GB_TRY(gb_catalogue_get(v->store->catalogue, "audit_hash", arena, &hash));
-    expected.lines = strtoll(lines, NULL, 10);
+    gb_audit_head head = {0};
+    gb_arena *arena = NULL;
+    GB_TRY(gb_arena_create(0, &arena));
+    gb_status status = gb_catalogue_get(store->catalogue, "audit_lines", arena, &lines);
+    if (status == GB_OK)
+        status = gb_catalogue_get(store->catalogue, "audit_hash", arena, &hash);
+    head.lines = strtoll(lines, NULL, 10);
     for (size_t i = 0; strlen(hash) == 2 * GB_HASH_BYTES && i < GB_HASH_BYTES; i++) {
         unsigned byte = 0;
         if (sscanf(hash + 2 * i, "%2x", &byte) == 1)
-            expected.hash[i] = (unsigned char)byte;
+            head.hash[i] = (unsigned char)byte;
     }
+    gb_arena_destroy(arena);
+    if (status == GB_OK)
+        *out = head;
+    return status;
+}
+
+static gb_status check_audit(verification *v)
+{
+    gb_audit_head expected, found;
+    GB_TRY(gb_store_audit_head(v->store, &expected));
     char *path = gb_store_join(v->store, "audit.jsonl", NULL);
     if (!path)
         return GB_ERR_MEMORY;
@@ -391,7 +404,7 @@ static gb_status check_all(verification *v, gb_arena *arena, gb_store_report *re
             note(v);
     }
     GB_TRY(gb_catalogue_each_ingest(store->catalogue, check_ingest, v));
-    GB_TRY(check_audit(v, arena));
+    GB_TRY(check_audit(v));
     return sweep_all(&look);
 }
 
