@@ -128,12 +128,26 @@ static void test_cut(void **state)
     }
 }
 
+/* The policy that people start from. */
+static void test_example(void **state)
+{
+    (void)state;
+    gb_anonymise_policy *policy = NULL;
+    const char *path = GENBA_SOURCE_DIR "/examples/policies/press.yaml";
+    if (gb_anonymise_policy_load(path, &policy) != GB_OK)
+        fail_msg("%s", gb_error_message());
+    assert_string_equal(gb_anonymise_policy_name(policy), "press share");
+    gb_anonymise_policy_destroy(policy);
+    assert_int_equal(gb_anonymise_policy_load("/nonexistent.yaml", &policy), GB_ERR_IO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_right),
         cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_example),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
