@@ -519,7 +519,7 @@ static gb_status propose(proposal *p, gb_arena *arena, const char **out_yaml)
     if (p->look.rows == p->look.rows_odd)
         return gb_fail(GB_ERR_PARSE, "%s: no row has as many fields as most (%lld)", p->path,
                        (long long)p->look.count);
-    GB_TRY(gb_guess_find_time(&p->table, &p->look, arena, &p->time));
+    GB_TRY(gb_guess_find_time(&p->table, &p->look, &p->time));
     GB_TRY(choose_roles(p, arena));
     GB_TRY(gb_yaml_out_open(&p->out));
     put_head(p);

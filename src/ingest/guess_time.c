@@ -440,10 +440,7 @@ static gb_status measure(gb_table *table, walk *w, gb_guess_time *time)
     return GB_OK;
 }
 
-gb_status gb_guess_find_time(gb_table *table,
-                             const gb_guess_columns *columns,
-                             gb_arena *arena,
-                             gb_guess_time *out)
+gb_status gb_guess_find_time(gb_table *table, const gb_guess_columns *columns, gb_guess_time *out)
 {
     gb_guess_time time = {.column = -1, .clock_column = -1, .group = -1};
     if (!choose_dates(columns, &time) && !choose_numbers(columns, false, &time) &&

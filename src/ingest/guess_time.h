@@ -30,7 +30,6 @@ typedef struct gb_guess_time {
 
 GB_MUST gb_status gb_guess_find_time(gb_table *table,
                                      const gb_guess_columns *columns,
-                                     gb_arena *arena,
                                      gb_guess_time *out);
 /* Is the column called as things are that recordings are told apart by? */
 bool gb_guess_is_identity(const char *name);
