@@ -23,6 +23,7 @@ test: build
 
 bench:
 	@./cmake/setup core bench
+	@./bench/peer/environment
 	@$(MAKE) --no-print-directory build
 	@build/release/genba-bench all
 

@@ -9,8 +9,9 @@
 #include "genba/base.h"
 
 typedef struct bench_options {
-    bool json;  /* one JSON object a line, else a table */
-    bool quick; /* fewer repetitions */
+    bool json;     /* one JSON object a line, else a table */
+    bool quick;    /* fewer repetitions */
+    int64_t bytes; /* of the input, where a benchmark makes it; 0: its own choice */
 } bench_options;
 
 /* ratio > 1 means that genba is better, whatever the unit. peer "" means no peer. */
@@ -31,6 +32,7 @@ int bench_gemm(const bench_options *options);
 int bench_language(const bench_options *options);
 int bench_attention(const bench_options *options);
 int bench_control(const bench_options *options);
+int bench_csv(const bench_options *options);
 int bench_train(const bench_options *options);
 int bench_window(const bench_options *options);
 

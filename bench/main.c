@@ -1,5 +1,5 @@
-/* genba-bench NAME [--json] [--quick]: runs one benchmark from the table below. To add one, write
- * bench_<name>.c and add a row. */
+/* genba-bench NAME [--json] [--quick] [--bytes N]: runs one benchmark from the table below. To add
+ * one, write bench_<name>.c and add a row. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +15,7 @@ static const struct {
     {"control", "one action chunk at batch 1 on one core: latency and allocations", bench_control},
     {"window", "512 rows x 8 channels at random places of a store, on one core", bench_window},
     {"train", "a 10.8 M-parameter language model against PyTorch", bench_train},
+    {"csv", "a table of numbers in text into a store, against DuckDB writing Parquet", bench_csv},
     {"language", "a byte-level model and its twin in PyTorch on the same batches", bench_language},
 };
 enum {
@@ -56,7 +57,7 @@ double bench_median(double *values, size_t count)
 
 static int usage(FILE *out)
 {
-    fprintf(out, "usage: genba-bench NAME|all [--json] [--quick]\n");
+    fprintf(out, "usage: genba-bench NAME|all [--json] [--quick] [--bytes N]\n");
     for (int i = 0; i < BENCHES; i++)
         fprintf(out, "  %-10s %s\n", benches[i].name, benches[i].what);
     return out == stdout ? 0 : 2;
@@ -71,6 +72,8 @@ int main(int argc, char **argv)
             options.json = true;
         else if (strcmp(argv[i], "--quick") == 0)
             options.quick = true;
+        else if (strcmp(argv[i], "--bytes") == 0 && i + 1 < argc)
+            options.bytes = strtoll(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--help") == 0)
             return usage(stdout);
         else if (strcmp(argv[i], "all") == 0)

@@ -202,6 +202,21 @@ GB_API GB_MUST gb_status gb_store_list(gb_store *store,
                                        const gb_store_query *query,
                                        gb_store_visit visit,
                                        void *context);
+GB_API GB_MUST gb_status gb_store_count(gb_store *store,
+                                        const gb_store_query *query,
+                                        int64_t *out_count);
+/* What the catalogue knows of one stream; labels and pairs are in the recording only. */
+typedef struct gb_store_stream {
+    gb_stream_spec spec;
+    int64_t samples, first_ns, last_ns;
+    int64_t good, uncertain, bad, missing;
+} gb_store_stream;
+/* Calls back for each stream of the recording gb_store_entry.id, in their order. */
+typedef gb_status (*gb_store_visit_stream)(void *context, const gb_store_stream *stream);
+GB_API GB_MUST gb_status gb_store_streams(gb_store *store,
+                                          int64_t recording,
+                                          gb_store_visit_stream visit,
+                                          void *context);
 /* Hands a recording to a sink; checks its labels against the site for `use` and writes the audit
  * log. streams NULL: all of them. */
 GB_API GB_MUST gb_status gb_store_emit(gb_store *store,

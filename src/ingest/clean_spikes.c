@@ -21,12 +21,12 @@ gb_status gb_clean_tail_create(const gb_clean_rules *rules, gb_arena *arena, gb_
         tail.reason = gb_arena_alloc(arena, room);
         tail.values = gb_arena_alloc(arena, room * size * sizeof *tail.values);
         tail.bytes = gb_arena_alloc(arena, room * size * gb_value_type_bytes(rules->out));
-        tail.smallest = gb_arena_alloc(arena, size * sizeof *tail.smallest);
+        tail.usual_step = gb_arena_alloc(arena, size * sizeof *tail.usual_step);
         if (!tail.time_ns || !tail.row || !tail.quality || !tail.reason || !tail.values ||
-            !tail.bytes || !tail.smallest)
+            !tail.bytes || !tail.usual_step)
             return GB_ERR_MEMORY;
         for (size_t c = 0; c < size; c++)
-            tail.smallest[c] = INFINITY;
+            tail.usual_step[c] = INFINITY;
     }
     *out = tail;
     return GB_OK;
@@ -70,7 +70,7 @@ static bool is_spike(const gb_clean_stream *stream,
                      int64_t i,
                      int64_t from,
                      int64_t to,
-                     double smallest)
+                     double usual)
 {
     double window[WINDOW_MAX], value = column[i * stream->rules.size];
     int count = 0;
@@ -84,18 +84,22 @@ static bool is_spike(const gb_clean_stream *stream,
     double middle = median(window, count);
     for (int w = 0; w < count; w++)
         window[w] = fabs(window[w] - middle);
-    double sigma = fmax(1.4826 * median(window, count), smallest);
+    double sigma = fmax(1.4826 * median(window, count), usual);
     return fabs(value - middle) > stream->rules.spike_sigmas * sigma;
 }
 
+/* Follows the median of all steps but 0: up or down by a tenth, as the step is longer or shorter.
+ */
 static void learn_step(gb_clean_stream *stream, const gb_clean_desk *desk, int64_t i)
 {
     int64_t size = stream->rules.size;
     const double *now = desk->values + i * size, *before = now - size;
+    double *usual = stream->tail.usual_step;
     for (int64_t c = 0; c < size; c++) {
         double step = fabs(now[c] - before[c]);
-        if (step > 0 && step < stream->tail.smallest[c])
-            stream->tail.smallest[c] = step;
+        if (!(step > 0 && isfinite(step)))
+            continue;
+        usual[c] = isinf(usual[c]) ? step : step > usual[c] ? usual[c] * 1.1 : usual[c] / 1.1;
     }
 }
 
@@ -117,7 +121,7 @@ void gb_clean_judge_spikes(gb_clean_stream *stream,
         if (learnt > 0 && learnt < desk->count)
             learn_step(stream, desk, learnt);
         for (int64_t c = 0; c < stream->rules.size; c++) {
-            if (!is_spike(stream, desk->values + c, i, from, to, stream->tail.smallest[c]))
+            if (!is_spike(stream, desk->values + c, i, from, to, stream->tail.usual_step[c]))
                 continue;
             gb_clean_mark(desk, i, GB_REASON_SPIKE);
             break;

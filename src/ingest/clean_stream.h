@@ -56,7 +56,7 @@ typedef struct gb_clean_tail {
     uint8_t *quality, *reason;
     double *values;       /* [count x size] */
     unsigned char *bytes; /* [count] samples as they will be stored */
-    double *smallest;     /* [size] the smallest step but 0 so far: the sensor's resolution */
+    double *usual_step;   /* [size] about the median of the steps but 0; INFINITY: none yet */
 } gb_clean_tail;
 
 typedef struct gb_clean_stream {

@@ -64,18 +64,19 @@ gb_status gb_ingest_csv_guess(const char *path,
 /* The first pass of a source whose clocks are to be corrected: nothing is kept but their laws. */
 static gb_status find_clocks(const gb_source *source, gb_drift_tracks *out)
 {
-    const gb_ingest_watch nobody = {0};
+    const gb_ingest_watch watch = {.context = source->watch->context,
+                                   .progress = source->watch->progress};
     gb_ingest_report *scratch = calloc(1, sizeof *scratch);
     gb_sink *estimator = NULL, *clean = NULL;
     if (!scratch)
         return gb_fail(GB_ERR_MEMORY, "%s: no memory for a first pass", source->path);
     gb_source first = *source;
     first.report = scratch;
-    first.watch = &nobody;
+    first.watch = &watch;
     first.resume_at = 0;
     gb_status status = gb_drift_estimate_create(source->map, &estimator);
     if (status == GB_OK)
-        status = gb_clean_create(source->map, &nobody, scratch, source->path, estimator, &clean);
+        status = gb_clean_create(source->map, &watch, scratch, source->path, estimator, &clean);
     first.sink = clean;
     if (status == GB_OK)
         status = gb_reader_find(source->map->data->reader)->read(&first);

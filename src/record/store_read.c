@@ -31,6 +31,40 @@ gb_store_list(gb_store *store, const gb_store_query *query, gb_store_visit visit
     return status;
 }
 
+gb_status gb_store_count(gb_store *store, const gb_store_query *query, int64_t *out_count)
+{
+    gb_arena *arena = NULL;
+    gb_store_entry *entries = NULL;
+    GB_TRY(gb_arena_create(0, &arena));
+    gb_status status = gb_store_find_all(store, query, arena, &entries, out_count);
+    gb_arena_destroy(arena);
+    return status;
+}
+
+gb_status
+gb_store_streams(gb_store *store, int64_t recording, gb_store_visit_stream visit, void *context)
+{
+    gb_arena *arena = NULL;
+    gb_catalogue_stream *streams = NULL;
+    int count = 0;
+    GB_TRY(gb_arena_create(0, &arena));
+    gb_status status = gb_catalogue_streams(store->catalogue, recording, arena, &streams, &count);
+    for (int i = 0; status == GB_OK && i < count; i++) {
+        const gb_stream_tally *tally = &streams[i].tally;
+        gb_store_stream stream = {.spec = streams[i].spec,
+                                  .samples = tally->samples,
+                                  .first_ns = tally->first_ns,
+                                  .last_ns = tally->last_ns,
+                                  .good = tally->of_quality[GB_QUALITY_GOOD],
+                                  .uncertain = tally->of_quality[GB_QUALITY_UNCERTAIN],
+                                  .bad = tally->of_quality[GB_QUALITY_BAD],
+                                  .missing = tally->of_quality[GB_QUALITY_MISSING]};
+        status = visit(context, &stream);
+    }
+    gb_arena_destroy(arena);
+    return status;
+}
+
 static const char *action_of(gb_use use)
 {
     return use == GB_USE_INSPECT ? "open" : gb_use_name(use);
@@ -306,7 +340,6 @@ gb_status gb_store_export(gb_store *store, const gb_store_query *query, const ch
     gb_arena *arena = NULL;
     gb_store_entry *entries = NULL;
     int64_t count = 0;
-    GB_TRY(gb_folder_create(folder));
     GB_TRY(gb_arena_create(0, &arena));
     gb_status status = choose(store, query, GB_USE_EXPORT, arena, &entries, &count);
     if (status == GB_OK)
