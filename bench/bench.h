@@ -9,9 +9,11 @@
 #include "genba/base.h"
 
 typedef struct bench_options {
-    bool json;     /* one JSON object a line, else a table */
-    bool quick;    /* fewer repetitions */
-    int64_t bytes; /* of the input, where a benchmark makes it; 0: its own choice */
+    bool json;          /* one JSON object a line, else a table */
+    bool quick;         /* fewer repetitions */
+    int64_t bytes;      /* of the input, where a benchmark makes it; 0: its own choice */
+    const char *folder; /* --folder: where files go; NULL: chosen by the benchmark */
+    const char *write;  /* --write: put example files there instead of measuring; NULL: measure */
 } bench_options;
 
 /* ratio > 1 means that genba is better, whatever the unit. peer "" means no peer. */
@@ -33,6 +35,7 @@ int bench_language(const bench_options *options);
 int bench_attention(const bench_options *options);
 int bench_control(const bench_options *options);
 int bench_csv(const bench_options *options);
+int bench_mcap(const bench_options *options);
 int bench_train(const bench_options *options);
 int bench_window(const bench_options *options);
 

@@ -16,6 +16,7 @@ static const struct {
     {"window", "512 rows x 8 channels at random places of a store, on one core", bench_window},
     {"train", "a 10.8 M-parameter language model against PyTorch", bench_train},
     {"csv", "a table of numbers in text into a store, against DuckDB writing Parquet", bench_csv},
+    {"mcap", "recording files: write and read of numeric streams", bench_mcap},
     {"language", "a byte-level model and its twin in PyTorch on the same batches", bench_language},
 };
 enum {
@@ -57,7 +58,8 @@ double bench_median(double *values, size_t count)
 
 static int usage(FILE *out)
 {
-    fprintf(out, "usage: genba-bench NAME|all [--json] [--quick] [--bytes N]\n");
+    fprintf(out, "usage: genba-bench NAME|all [--json] [--quick] [--bytes N] [--folder DIR] "
+                 "[--write DIR]\n");
     for (int i = 0; i < BENCHES; i++)
         fprintf(out, "  %-10s %s\n", benches[i].name, benches[i].what);
     return out == stdout ? 0 : 2;
@@ -74,6 +76,10 @@ int main(int argc, char **argv)
             options.quick = true;
         else if (strcmp(argv[i], "--bytes") == 0 && i + 1 < argc)
             options.bytes = strtoll(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--folder") == 0 && i + 1 < argc)
+            options.folder = argv[++i];
+        else if (strcmp(argv[i], "--write") == 0 && i + 1 < argc)
+            options.write = argv[++i];
         else if (strcmp(argv[i], "--help") == 0)
             return usage(stdout);
         else if (strcmp(argv[i], "all") == 0)

@@ -270,6 +270,7 @@ static gb_status begin(salvage *s, gb_bytes_out *to, uint64_t *out_at)
     gb_mcap_writer_options options = gb_mcap_writer_options_defaults();
     options.profile = header.profile == NULL ? "" : header.profile;
     *out_at = header.data_at == 0 ? GB_MCAP_MAGIC_BYTES : header.data_at;
+    s->found.bytes_whole = *out_at;
     s->chunked = s->chunked || gb_mcap_search(s->in, *out_at, false) < s->in->size;
     return gb_mcap_writer_create(to, &options, &s->writer);
 }
@@ -310,7 +311,8 @@ static gb_status finish(salvage *s, gb_status status)
     bool nothing = s->found.messages + s->found.attachments + s->found.metadata == 0;
     if (status == GB_OK && nothing && !s->found.was_whole)
         status =
-            gb_fail(GB_ERR_CORRUPT, "%s holds no message, attachment or metadata that is whole",
+            gb_fail(GB_ERR_CORRUPT,
+                    "nothing was saved: %s holds no message, attachment or metadata that is whole",
                     s->in->origin);
     if (status != GB_OK) {
         gb_mcap_writer_abandon(s->writer);

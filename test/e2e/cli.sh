@@ -28,7 +28,7 @@ expect 2 'did you mean "steps"' "$genba" train examples/ett.yaml --step 3
 expect 2 "whole number" "$genba" train examples/ett.yaml --steps many
 expect 2 "needs a value" "$genba" train examples/ett.yaml --steps
 expect 2 "one word too many" "$genba" train a.yaml b.yaml
-for command in demo train eval forecast run inspect doctor; do
+for command in demo train eval forecast run inspect recover doctor; do
     expect 0 "example: " "$genba" $command --help
 done
 expect 0 "AVX2" "$genba" doctor
@@ -85,6 +85,21 @@ cp -r "$work/run/model" "$work/edited"
 printf 'damaged!' | dd of="$work/edited/weights.safetensors" bs=1 seek=200000 conv=notrunc 2>/dev/null
 expect 3 "weights.safetensors" "$genba" forecast "$work/edited" "$nab"
 expect 3 "flow" "$genba" run "$work/run/model" --episodes 1
+
+# ---- recordings that were cut
+mcap=${GENBA_DATA:-nowhere}/mcap_samples/talker.mcap
+if [ -f "$mcap" ]; then
+    expect 0 "is whole: 20 messages" "$genba" recover "$mcap"
+    head -c 12000 "$mcap" >"$work/cut.mcap"
+    expect 0 "saved     20 messages" "$genba" recover "$work/cut.mcap"
+    expect 0 "is whole: 20 messages" "$genba" recover "$work/cut.recovered.mcap"
+    expect 3 "exists already" "$genba" recover "$work/cut.mcap"
+    head -c 60 "$mcap" >"$work/head.mcap"
+    expect 3 "nothing" "$genba" recover "$work/head.mcap" "$work/none.mcap"
+    [ ! -e "$work/none.mcap" ] || { echo "FAILED: nothing was saved, but a file is there"; failures=$((failures + 1)); }
+fi
+expect 3 "is no MCAP file" "$genba" recover README.md
+expect 4 "nowhere.mcap" "$genba" recover nowhere.mcap
 
 # ---- stopped and continued: the same bits
 timeout -s INT 3 "$genba" train examples/pusht.yaml --steps 120 --threads 1 --out "$work/stopped" >/dev/null 2>&1
