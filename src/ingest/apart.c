@@ -94,11 +94,16 @@ typedef struct job {
 static gb_status read_in_child(const job *work, int pipe)
 {
     gb_wire_child child;
+    gb_ingest_report *report = calloc(1, sizeof *report);
+    if (!report)
+        return gb_fail(GB_ERR_MEMORY, "%s: no memory for a report", work->path);
     gb_wire_child_start(&child, work->source->watch, pipe);
     gb_source source = *work->source;
     source.sink = &child.sink;
     source.watch = &child.watch;
-    return gb_wire_send_done(pipe, work->read(&source), source.report);
+    source.report = report;
+    gb_status status = work->read(&source);
+    return gb_wire_send_done(pipe, status, report);
 }
 
 static gb_status guess_in_child(const job *work, int pipe)
@@ -295,7 +300,8 @@ static bool is_constant(const char *text)
 static bool is_sound(gb_ingest_report *report)
 {
     bool sound = report->example_count >= 0 && report->example_count <= GB_INGEST_EXAMPLES &&
-                 report->left_out_count >= 0 && report->time_format < GB_TIME_FORMAT_COUNT;
+                 report->left_out_count >= 0 && report->left_out_count <= 1 << 24 &&
+                 report->time_format < GB_TIME_FORMAT_COUNT;
     for (int i = 0; i < GB_INGEST_EXAMPLES && sound; i++) {
         gb_ingest_example *example = &report->examples[i];
         example->name[GB_INGEST_TEXT - 1] = example->text[GB_INGEST_TEXT - 1] = 0;
@@ -309,6 +315,31 @@ static bool is_sound(gb_ingest_report *report)
     return sound;
 }
 
+/* The child's report began at zero; the filters behind the sink have been counting here. */
+static void add_report(gb_ingest_report *to, const gb_ingest_report *from)
+{
+    to->files += from->files;
+    to->bytes += from->bytes;
+    to->rows_read += from->rows_read;
+    to->rows_stored += from->rows_stored;
+    to->rows_rejected += from->rows_rejected;
+    to->cells_bad += from->cells_bad;
+    to->cells_missing += from->cells_missing;
+    to->period_ns = from->period_ns;
+    to->jitter_ns = from->jitter_ns;
+    if (from->longest_step_ns > to->longest_step_ns)
+        to->longest_step_ns = from->longest_step_ns;
+    for (int i = 0; i < from->example_count && to->example_count < GB_INGEST_EXAMPLES; i++)
+        to->examples[to->example_count++] = from->examples[i];
+    for (int i = 0; i < from->left_out_count; i++) {
+        if (i < GB_INGEST_LEFT_OUT && to->left_out_count < GB_INGEST_LEFT_OUT)
+            to->left_out[to->left_out_count] = from->left_out[i];
+        to->left_out_count++;
+    }
+    to->time_format = from->time_format;
+    memcpy(to->time_column, from->time_column, sizeof to->time_column);
+}
+
 static gb_status on_done(parent *p, gb_wire_in *in)
 {
     uint64_t code = gb_wire_u64(in);
@@ -317,12 +348,12 @@ static gb_status on_done(parent *p, gb_wire_in *in)
     const void *report = gb_wire_bytes(in, size);
     if (in->broken || code > GB_ERR_REFUSED || size != (p->source ? sizeof(gb_ingest_report) : 0))
         return broken(p);
-    gb_ingest_report told;
     if (p->source) {
+        gb_ingest_report told;
         memcpy(&told, report, sizeof told);
         if (!is_sound(&told))
             return broken(p);
-        *p->source->report = told;
+        add_report(p->source->report, &told);
     }
     p->done = true;
     return code == GB_OK ? GB_OK : gb_fail((gb_status)code, "%s", message ? message : "");
@@ -510,7 +541,7 @@ gb_status gb_apart_read(const gb_source *source,
                         gb_status (*read)(const gb_source *source))
 {
     parent p = {.source = source, .path = source->path, .library = library};
-    job work = {.source = source, .read = read};
+    job work = {.source = source, .read = read, .path = source->path};
     return run(&p, &work);
 }
 

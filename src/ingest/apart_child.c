@@ -196,19 +196,21 @@ static gb_status post_runs(int pipe, const gb_samples *samples, size_t bytes)
     return send_all(pipe, zeros, padded_size(bytes) - bytes);
 }
 
-/* Times, run sizes (of BYTES), values, quality, reason; sizes as gb_wire_samples expects them. */
+/* Times, run sizes (of BYTES), values, quality, reason, rows; sizes as gb_wire_samples expects
+ * them. */
 static gb_status child_append(gb_sink *sink, int recording, int stream, const gb_samples *samples)
 {
     gb_wire_child *child = (gb_wire_child *)sink;
     size_t count = (size_t)samples->count, bytes = bytes_of_values(child, stream, samples);
     size_t flags = padded_size(count);
     size_t extra = 8 * count + (samples->runs ? 8 * count : 0) + padded_size(bytes) +
-                   (samples->quality ? flags : 0) + (samples->reason ? flags : 0);
+                   (samples->quality ? flags : 0) + (samples->reason ? flags : 0) +
+                   (samples->row ? 8 * count : 0);
     letter l = {0};
     put_u64(&l, (uint64_t)recording);
     put_u64(&l, (uint64_t)stream);
     put_u64(&l, count);
-    put_u64(&l, (samples->quality ? 1 : 0) | (samples->reason ? 2 : 0));
+    put_u64(&l, (samples->quality ? 1 : 0) | (samples->reason ? 2 : 0) | (samples->row ? 4 : 0));
     put_u64(&l, bytes);
     GB_TRY(post(child->pipe, GB_WIRE_APPEND, &l, extra));
     GB_TRY(post_array(child->pipe, samples->time_ns, 8 * count));
@@ -220,7 +222,9 @@ static gb_status child_append(gb_sink *sink, int recording, int stream, const gb
     }
     if (samples->quality)
         GB_TRY(post_array(child->pipe, samples->quality, count));
-    return samples->reason ? post_array(child->pipe, samples->reason, count) : GB_OK;
+    if (samples->reason)
+        GB_TRY(post_array(child->pipe, samples->reason, count));
+    return samples->row ? post_array(child->pipe, samples->row, 8 * count) : GB_OK;
 }
 
 static gb_status child_attach(gb_sink *sink,

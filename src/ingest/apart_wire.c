@@ -151,5 +151,7 @@ gb_samples gb_wire_samples(gb_wire_in *in, size_t sample_bytes, gb_arena *arena)
         samples.quality = take_flags(in, count, GB_QUALITY_MISSING);
     if (flags & 2)
         samples.reason = take_flags(in, count, GB_REASON_COUNT - 1);
+    if (flags & 4)
+        samples.row = gb_wire_bytes(in, 8 * count);
     return samples;
 }

@@ -4,6 +4,7 @@
 #ifndef GENBA_INGEST_ARRAYS_H
 #define GENBA_INGEST_ARRAYS_H
 
+#include "ingest/guess_yaml.h"
 #include "ingest/reader.h"
 
 #define GB_ARRAY_BLOCK_BYTES ((int64_t)8 << 20) /* of all streams, handed over at a time */
@@ -83,10 +84,12 @@ GB_MUST gb_status gb_arrays_emit(const gb_source *source,
                                  int64_t row_limit,
                                  const gb_array_progress *progress);
 
-/* Writes a stream map that names every array that can be a stream: the body of a reader's guess.
- * `head` is what stands before `streams:`. NULL when the arena is full. */
-const char *
-gb_arrays_guess(const gb_arrays *arrays, int64_t rows, const char *head, gb_arena *arena);
+/* Writes `streams:` with every array of so many rows, and the others as a comment. */
+void gb_arrays_put_guess(gb_yaml_out *out, const gb_arrays *arrays, int64_t rows);
+
+/* What every guessed map begins with: name, reader, files (pattern, or NULL: all of the file's
+ * ending). */
+void gb_guess_put_head(gb_yaml_out *out, const char *path, const char *reader, const char *pattern);
 
 /* Rows of most arrays (the greater number when two are as common); 0: no array can be a stream. */
 int64_t gb_arrays_common_rows(const gb_arrays *arrays);

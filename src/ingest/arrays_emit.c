@@ -34,7 +34,7 @@ typedef struct emitter {
     void *time_cursor;
     unsigned char *time_values;
     int64_t time_size;
-    int64_t *time_ns, *kept; /* [block]; kept: which rows of the block are used */
+    int64_t *time_ns, *kept, *row; /* [block]; kept: rows of the block that are used; row: from 1 */
     uint8_t *quality, *reason;
     gb_steps *steps;
     int64_t last_ns, emitted;
@@ -110,6 +110,7 @@ static gb_status open_emitter(emitter *e)
     e->lanes = calloc((size_t)e->plan->stream_count, sizeof *e->lanes);
     e->time_ns = malloc(block * sizeof *e->time_ns);
     e->kept = malloc(block * sizeof *e->kept);
+    e->row = malloc(block * sizeof *e->row);
     e->quality = malloc(block);
     e->reason = malloc(block);
     e->steps = calloc(1, sizeof *e->steps);
@@ -117,7 +118,7 @@ static gb_status open_emitter(emitter *e)
         e->time_size = samples_size(time);
         e->time_values = malloc(block * (size_t)e->time_size * gb_value_type_bytes(time->type));
     }
-    if (!e->lanes || !e->time_ns || !e->kept || !e->quality || !e->reason || !e->steps ||
+    if (!e->lanes || !e->time_ns || !e->kept || !e->row || !e->quality || !e->reason || !e->steps ||
         (time && !e->time_values))
         return gb_fail(GB_ERR_MEMORY, "%s: no memory for a block of %zu rows", e->source->path,
                        block);
@@ -145,6 +146,7 @@ static void close_emitter(emitter *e)
     free(e->time_values);
     free(e->time_ns);
     free(e->kept);
+    free(e->row);
     free(e->quality);
     free(e->reason);
     free(e->steps);
@@ -206,6 +208,7 @@ static gb_status read_times(emitter *e, int64_t first, int64_t count, int64_t *o
         }
         note_step(e, time_ns);
         e->time_ns[kept] = time_ns;
+        e->row[kept] = first + i + 1;
         e->kept[kept++] = i;
     }
     *out_kept = kept;
@@ -301,6 +304,7 @@ static gb_status emit_lane(emitter *e, lane *l, int64_t first, int64_t count, in
     bool flagged = flag_missing(e, l, kept);
     gb_samples samples = {.count = kept,
                           .time_ns = e->time_ns,
+                          .row = e->row,
                           .values = l->values,
                           .runs = l->runs,
                           .run_sizes = l->run_sizes,

@@ -1,59 +1,82 @@
 /* Writes the stream map of arrays nobody described: one line for each, what it holds beside it. */
 #include "ingest/arrays.h"
 
-#include "ingest/guess_text.h"
-
 #include <stdio.h>
 #include <string.h>
 
-static void add_shape(gb_guess_text *text, const gb_array *array)
+static void put_text(gb_yaml_out *out, const char *text)
 {
-    gb_guess_add(text, " # %s", gb_value_type_name(array->type));
-    if (array->encoding[0])
-        gb_guess_add(text, " (%s)", array->encoding);
-    for (int i = 0; i < array->rank; i++)
-        gb_guess_add(text, "%s%lld", i == 0 ? " [" : ", ", (long long)array->shape[i]);
-    gb_guess_add(text, "%s, %lld rows\n", array->rank > 0 ? "]" : "", (long long)array->rows);
+    gb_yaml_put_text(out, text, strlen(text));
 }
 
-static void add_stream(gb_guess_text *text, const gb_array *array)
+void gb_guess_put_head(gb_yaml_out *out, const char *path, const char *reader, const char *pattern)
 {
-    char name[GB_STREAM_NAME_MAX + 1];
+    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+    const char *dot = strrchr(file, '.');
+    size_t size = dot && dot > file ? (size_t)(dot - file) : strlen(file);
+    gb_yaml_put(out, "# Proposed for ");
+    gb_yaml_put_plain(out, file, strlen(file));
+    gb_yaml_put(out, "; docs/formats.md says what each line does.\nname: ");
+    gb_yaml_put_text(out, file, size < GB_STREAM_NAME_MAX ? size : GB_STREAM_NAME_MAX - 1);
+    gb_yaml_put(out, "\nreader: %s\nfiles: [", reader);
+    char ending[64] = "*";
+    if (!pattern && dot && dot > file && strlen(dot) < sizeof ending - 1)
+        snprintf(ending, sizeof ending, "*%s", dot);
+    put_text(out, pattern ? pattern : ending);
+    gb_yaml_put(out, "]\n");
+}
+
+static void put_shape(gb_yaml_out *out, const gb_array *array)
+{
+    gb_yaml_put(out, " # %s", gb_value_type_name(array->type));
+    if (array->encoding[0])
+        gb_yaml_put(out, " (%s)", array->encoding);
+    for (int i = 0; i < array->rank; i++)
+        gb_yaml_put(out, "%s%lld", i == 0 ? " [" : ", ", (long long)array->shape[i]);
+    gb_yaml_put(out, "%s, ", array->rank > 0 ? "]" : "");
+    gb_yaml_put_count(out, array->rows);
+    gb_yaml_put(out, " rows\n");
+}
+
+static void put_stream(gb_yaml_out *out, const gb_array *array)
+{
+    char name[GB_STREAM_NAME_MAX];
     snprintf(name, sizeof name, "%s", array->path[0] == '/' ? array->path + 1 : array->path);
     for (char *at = name; *at; at++)
         if (*at == '/')
             *at = '.';
-    gb_guess_add(text, "  - {name: ");
-    gb_guess_add_quoted(text, name);
-    gb_guess_add(text, ", source: ");
-    gb_guess_add_quoted(text, array->path);
-    gb_guess_add(text, "}");
-    add_shape(text, array);
+    gb_yaml_put(out, "  - {name: ");
+    put_text(out, name);
+    gb_yaml_put(out, ", source: ");
+    put_text(out, array->path);
+    gb_yaml_put(out, "}");
+    put_shape(out, array);
 }
 
-const char *
-gb_arrays_guess(const gb_arrays *arrays, int64_t rows, const char *head, gb_arena *arena)
+static void put_left_out(gb_yaml_out *out, const gb_array *array, int64_t rows)
 {
-    gb_guess_text text = {.arena = arena};
-    gb_guess_add(&text, "%sstreams:\n", head);
+    gb_yaml_put(out, "#   ");
+    gb_yaml_put_plain(out, array->path, strlen(array->path));
+    if (array->unreadable)
+        gb_yaml_put(out, ": %s\n", array->unreadable);
+    else
+        gb_yaml_put(out, ": %lld rows, the others have %lld\n", (long long)array->rows,
+                    (long long)rows);
+}
+
+void gb_arrays_put_guess(gb_yaml_out *out, const gb_arrays *arrays, int64_t rows)
+{
+    bool said = false;
+    gb_yaml_put(out, "streams:\n");
     for (int i = 0; i < arrays->count; i++)
         if (!arrays->list[i].unreadable && arrays->list[i].rows == rows)
-            add_stream(&text, &arrays->list[i]);
-    bool said = false;
+            put_stream(out, &arrays->list[i]);
     for (int i = 0; i < arrays->count; i++) {
-        const gb_array *array = &arrays->list[i];
-        if (!array->unreadable && array->rows == rows)
+        if (!arrays->list[i].unreadable && arrays->list[i].rows == rows)
             continue;
         if (!said)
-            gb_guess_add(&text, "# left out:\n");
+            gb_yaml_put(out, "# left out:\n");
         said = true;
-        gb_guess_add(&text, "#   ");
-        gb_guess_add_quoted(&text, array->path);
-        if (array->unreadable)
-            gb_guess_add(&text, ": %s\n", array->unreadable);
-        else
-            gb_guess_add(&text, ": %lld rows, the others have %lld\n", (long long)array->rows,
-                         (long long)rows);
+        put_left_out(out, &arrays->list[i], rows);
     }
-    return gb_guess_done(&text);
 }

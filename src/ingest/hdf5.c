@@ -4,7 +4,6 @@
 
 #ifdef GENBA_WITH_HDF5
 #include "ingest/apart.h"
-#include "ingest/guess_text.h"
 #include "ingest/hdf5_array.h"
 
 #include <ctype.h>
@@ -337,6 +336,18 @@ static const char *guess_time(const gb_arrays *arrays, int64_t rows)
     return NULL;
 }
 
+static void put_time(gb_yaml_out *out, const char *clock)
+{
+    if (!clock) {
+        gb_yaml_put(out,
+                    "time: {period_s: 1} # no clock was found: put the seconds between rows\n");
+        return;
+    }
+    gb_yaml_put(out, "time: {column: ");
+    gb_yaml_put_text(out, clock, strlen(clock));
+    gb_yaml_put(out, "}\n");
+}
+
 static gb_status guess_open(const gb_hdf5 *hdf5, gb_arena *arena, const char **out_yaml)
 {
     const char *pattern = NULL;
@@ -353,24 +364,17 @@ static gb_status guess_open(const gb_hdf5 *hdf5, gb_arena *arena, const char **o
                          hdf5->path);
     H5Oclose(group);
     GB_TRY(status);
-    gb_guess_text head = {.arena = arena};
-    gb_guess_add_head(&head, hdf5->path, "hdf5");
+    gb_yaml_out out;
+    GB_TRY(gb_yaml_out_open(&out));
+    gb_guess_put_head(&out, hdf5->path, "hdf5", NULL);
     if (pattern) {
-        gb_guess_add(&head, "episodes: ");
-        gb_guess_add_quoted(&head, pattern);
-        gb_guess_add(&head, " # %lld of them\n", (long long)e.count);
+        gb_yaml_put(&out, "episodes: ");
+        gb_yaml_put_text(&out, pattern, strlen(pattern));
+        gb_yaml_put(&out, " # %lld of them\n", (long long)e.count);
     }
-    const char *clock = guess_time(&arrays, rows);
-    gb_guess_add(&head, clock ? "time: {column: "
-                              : "time: {period_s: 1} # no clock was found: put "
-                                "the seconds between rows\n");
-    if (clock) {
-        gb_guess_add_quoted(&head, clock);
-        gb_guess_add(&head, "}\n");
-    }
-    const char *text = gb_guess_done(&head);
-    *out_yaml = text ? gb_arrays_guess(&arrays, rows, text, arena) : NULL;
-    return *out_yaml ? GB_OK : GB_ERR_MEMORY;
+    put_time(&out, guess_time(&arrays, rows));
+    gb_arrays_put_guess(&out, &arrays, rows);
+    return gb_yaml_out_finish(&out, arena, out_yaml);
 }
 
 static gb_status guess_here(const char *path,
