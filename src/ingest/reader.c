@@ -7,7 +7,6 @@
 extern const gb_reader gb_reader_csv, gb_reader_jsonl, gb_reader_json, gb_reader_blocks;
 extern const gb_reader gb_reader_lerobot, gb_reader_mcap;
 extern const gb_reader gb_reader_hdf5;
-extern const gb_reader gb_reader_lerobot;
 
 static const gb_reader *const readers[] = {
     &gb_reader_csv,     /* csv_map.c */
