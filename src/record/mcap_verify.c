@@ -62,8 +62,8 @@ static gb_status check_block(gb_mcap_check *check, uint64_t *out_first, uint64_t
     gb_mcap_cursor records = gb_mcap_cursor_over(check->block.data, check->block.size), body;
     uint64_t first = UINT64_MAX, last = 0, at = check->block.at;
     uint8_t op;
-    memset(check->in_chunk, 0, IDS * sizeof *check->in_chunk);
-    check->chunk_channels = 0;
+    memset(check->in_chunk, 0, check->chunk_ids * sizeof *check->in_chunk);
+    check->chunk_channels = check->chunk_ids = 0;
     while (gb_mcap_inner_record(&records, &op, &body)) {
         gb_mcap_message message;
         if (op == GB_MCAP_SCHEMA || op == GB_MCAP_CHANNEL)
@@ -73,6 +73,8 @@ static gb_status check_block(gb_mcap_check *check, uint64_t *out_first, uint64_t
         GB_TRY(gb_mcap_take_message(reader, at, body, &message));
         count_message(check, &message);
         check->chunk_channels += check->in_chunk[message.channel_id]++ == 0;
+        if (message.channel_id >= check->chunk_ids)
+            check->chunk_ids = message.channel_id + 1u;
         first = message.log_time_ns < first ? message.log_time_ns : first;
         last = message.log_time_ns > last ? message.log_time_ns : last;
     }

@@ -25,6 +25,7 @@ typedef struct gb_mcap_check {
     uint64_t *counts;        /* [65536] messages by channel */
     uint32_t *in_chunk;      /* [65536] those of the last chunk that no index has listed yet */
     uint32_t chunk_channels; /* how many channels it has */
+    uint32_t chunk_ids;      /* all of their ids are below this */
     gb_mcap_fact *facts;     /* in the order of the file */
     gb_mcap_index_fact *indexes;
     size_t fact_count, fact_capacity, index_count, index_capacity;

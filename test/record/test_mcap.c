@@ -566,6 +566,8 @@ static void a_file_cut_anywhere_is_recovered(void **state)
     (void)state;
     for (int c = 0; c < COMBINATIONS; c++) {
         gb_mcap_writer_options options = combination(c);
+        if (!options.chunked && options.compression != GB_COMPRESSION_NONE)
+            continue; /* the same file again */
         memory_file file = written(&options);
         int last = 0;
         for (size_t size = 0; size < file.size; size += c < 6 ? 1 : 13) {
@@ -599,6 +601,8 @@ static void no_flipped_byte_passes(void **state)
     (void)state;
     for (int c = 0; c < 6; c++) { /* those with checksums and indexes */
         gb_mcap_writer_options options = combination(c);
+        if (!options.chunked && options.compression != GB_COMPRESSION_NONE)
+            continue; /* the same file again */
         memory_file file = written(&options);
         for (size_t at = 0; at < file.size; at++) {
             unsigned char was = file.data[at];
