@@ -156,6 +156,7 @@ GB_API GB_MUST gb_status gb_forecast_cost_compute(const gb_recording *const *ori
 typedef struct gb_anonymise_report {
     char policy[160], key[GB_KEY_ID_BYTES];
     int64_t recordings;
+    int quasi_identifiers; /* declared; 0: the next line says nothing */
     gb_anonymity anonymity_before, anonymity_after;
     gb_linkage held_out_before, held_out_after; /* other segments of the same recordings */
     gb_linkage same_before, same_after;         /* the very segments: how unique traces are */

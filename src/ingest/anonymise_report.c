@@ -167,7 +167,9 @@ gb_status gb_anonymise_report_compute(const gb_anonymise_policy *policy,
                                       gb_anonymise_report *out)
 {
     int64_t count = gb_dataset_count(before);
-    gb_anonymise_report made = {.recordings = count};
+    gb_anonymise_report made = {.recordings = count,
+                                .quasi_identifiers =
+                                    (int)policy->data->report.quasi_identifiers_count};
     snprintf(made.policy, sizeof made.policy, "%s", policy->id);
     gb_key_id(key, made.key);
     const gb_recording **original = malloc((size_t)(count + 1) * sizeof *original);

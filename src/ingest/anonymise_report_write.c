@@ -46,9 +46,15 @@ static int make_rows(const gb_anonymise_report *r, row *rows)
 {
     int count = 0;
     const gb_anonymity *a = &r->anonymity_before, *b = &r->anonymity_after;
-    add_pair(rows, &count, "k-anonymity (smallest class)", a->k, b->k, "of the quasi-identifiers");
-    add_pair(rows, &count, "recordings alone in their class", a->unique, b->unique, "");
-    if (a->l || b->l)
+    if (r->quasi_identifiers == 0) {
+        row *none = add(rows, &count, "k-anonymity");
+        snprintf(none->note, sizeof none->note, "the policy declares no quasi-identifiers");
+    } else {
+        add_pair(rows, &count, "k-anonymity (smallest class)", a->k, b->k,
+                 "of the quasi-identifiers");
+        add_pair(rows, &count, "recordings alone in their class", a->unique, b->unique, "");
+    }
+    if (r->quasi_identifiers > 0 && (a->l || b->l))
         add_pair(rows, &count, "l-diversity", a->l, b->l, "different sensitive values in a class");
     add_linkage(rows, &count, "traced by other segments", &r->held_out_before, &r->held_out_after);
     add_linkage(rows, &count, "traced by the very segments", &r->same_before, &r->same_after);
@@ -163,12 +169,13 @@ gb_status gb_anonymise_report_json(const gb_anonymise_report *r, char **out_text
     for (int i = 0; i < r->spent_count; i++)
         json_array_append_new(spent, spent_value(&r->spent[i]));
     json_t *made = json_pack(
-        "{ss ss sI s{so so} s{so so} s{so so} s{sI sI sI sf sf sf} so}", "policy", r->policy, "key",
-        r->key, "recordings", (json_int_t)r->recordings, "anonymity", "before",
-        anonymity_value(&r->anonymity_before), "after", anonymity_value(&r->anonymity_after),
-        "linkage_held_out", "before", linkage_value(&r->held_out_before), "after",
-        linkage_value(&r->held_out_after), "linkage_same", "before", linkage_value(&r->same_before),
-        "after", linkage_value(&r->same_after), "forecast", "columns", (json_int_t)r->cost.columns,
+        "{ss ss sI si s{so so} s{so so} s{so so} s{sI sI sI sf sf sf} so}", "policy", r->policy,
+        "key", r->key, "recordings", (json_int_t)r->recordings, "quasi_identifiers",
+        r->quasi_identifiers, "anonymity", "before", anonymity_value(&r->anonymity_before), "after",
+        anonymity_value(&r->anonymity_after), "linkage_held_out", "before",
+        linkage_value(&r->held_out_before), "after", linkage_value(&r->held_out_after),
+        "linkage_same", "before", linkage_value(&r->same_before), "after",
+        linkage_value(&r->same_after), "forecast", "columns", (json_int_t)r->cost.columns,
         "columns_lost", (json_int_t)r->cost.columns_lost, "windows", (json_int_t)r->cost.windows,
         "original", r->cost.original, "released", r->cost.released, "transferred",
         r->cost.transferred, "privacy", spent);
