@@ -1,6 +1,8 @@
-/* genba inspect: what is this file or folder? Models, run folders, weights, recipes, CSV files. */
+/* genba inspect: what is this file or folder? Stores, recordings and tables; models, runs, weights,
+ * recipes. */
 #include "cli.h"
 
+#include "genba/eval.h"
 #include "genba/ingest.h"
 #include "genba/model.h"
 
@@ -63,40 +65,63 @@ static gb_status inspect_model(const char *folder)
     return inspect_weights(weights);
 }
 
-static void print_stream(const gb_stream_view *view)
+/* ---- recordings: files of any reader, and stores ------------------------------------------------
+ */
+
+typedef struct looking {
+    const char *path, *html, *pattern, *key;
+    gb_arena *arena;
+    gb_inspection *inspection;
+    gb_store *store;
+    gb_report_fact *facts, *files;
+    int fact_count, file_count, room;
+    int64_t recordings, samples, bytes, shown;
+    int64_t first_ns, last_ns;
+} looking;
+
+enum {
+    RECORDINGS_LISTED = 40,
+    RECORDINGS_DRAWN = 24,
+    FILES_LISTED = 400
+};
+
+static gb_status print_line(void *context, const char *line)
 {
-    double sum = 0, least = INFINITY, most = -INFINITY;
-    int64_t present = 0;
-    for (int64_t i = 0; i < view->count * view->size; i++) {
-        double value = (double)view->values[i];
-        if (isnan(value))
-            continue;
-        present++;
-        sum += value;
-        least = fmin(least, value);
-        most = fmax(most, value);
-    }
-    printf("  %-28s %8lld samples  %6lld missing", view->spec->name, (long long)view->count,
-           (long long)(view->count * view->size - present));
-    if (present)
-        printf("  %.6g to %.6g, mean %.6g %s", least, most, sum / (double)present,
-               view->spec->unit);
-    printf("\n");
+    (void)context;
+    puts(line);
+    return GB_OK;
+}
+
+static void
+add_fact(gb_report_fact *facts, int *count, int most, const char *label, const char *value)
+{
+    if (label && value && *count < most)
+        facts[(*count)++] = (gb_report_fact){label, value};
+}
+
+static gb_status finish_looking(looking *l)
+{
+    if (!l->html)
+        return GB_OK;
+    const char *slash = strrchr(l->path, '/');
+    const char *title = slash && slash[1] ? slash + 1 : l->path;
+    GB_TRY(gb_inspection_write(l->inspection, title, l->facts, l->fact_count, l->files,
+                               l->file_count, l->html));
+    printf("page: %s\n", l->html);
+    return GB_OK;
 }
 
 static void print_ingest_report(const gb_ingest_report *r)
 {
-    printf("%lld bytes, %lld rows read = %lld stored + %lld rejected; delimiter '%c'%s%s%s\n",
-           (long long)r->bytes, (long long)r->rows_read, (long long)r->rows_stored,
-           (long long)r->rows_rejected, r->delimiter, r->decimal_comma ? ", decimal comma" : "",
-           r->header ? ", header" : ", no header", r->byte_order_mark ? ", byte order mark" : "");
-    printf("time: %s%s%s, period %.6g s, jitter %.3g s, longest step %.6g s, %lld repeated, %lld "
-           "backwards\n",
-           gb_time_format_name(r->time_format), *r->time_column ? " in " : "", r->time_column,
-           (double)r->period_ns / 1e9, (double)r->jitter_ns / 1e9, (double)r->longest_step_ns / 1e9,
-           (long long)r->time_repeated, (long long)r->time_backwards);
-    printf("cells: %lld missing, %lld not numbers\n", (long long)r->cells_missing,
-           (long long)r->cells_bad);
+    if (r->delimiter)
+        printf("layout: delimiter '%c'%s%s%s\n", r->delimiter,
+               r->decimal_comma ? ", decimal comma" : "", r->header ? ", header" : ", no header",
+               r->byte_order_mark ? ", byte order mark" : "");
+    if (r->period_ns > 0)
+        printf("time: %s%s%s, period %.6g s, jitter %.3g s, longest step %.6g s\n",
+               gb_time_format_name(r->time_format), *r->time_column ? " in " : "", r->time_column,
+               (double)r->period_ns / 1e9, (double)r->jitter_ns / 1e9,
+               (double)r->longest_step_ns / 1e9);
     for (int i = 0; i < r->example_count; i++) {
         const gb_ingest_example *e = &r->examples[i];
         printf("  row %lld%s%s: \"%s\" instead of %s\n", (long long)e->row,
@@ -106,17 +131,109 @@ static void print_ingest_report(const gb_ingest_report *r)
         printf("  left out: %s (%s)\n", r->left_out[i].name, r->left_out[i].reason);
 }
 
-static gb_status inspect_csv(const char *path)
+/* A file nobody described: by a guessed map, without keeping it. */
+static gb_status look_at_file(looking *l)
 {
+    const char *yaml = NULL;
+    gb_stream_map *map = NULL;
     gb_ingest_report report = {0};
-    gb_dataset *dataset;
-    GB_TRY(gb_ingest_csv_guess(path, NULL, &report, &dataset));
+    GB_TRY(gb_ingest_guess(l->path, NULL, l->arena, &yaml));
+    GB_TRY(gb_stream_map_parse(yaml, strlen(yaml), "the guessed map", &map));
+    gb_status status =
+        gb_ingest_to_sink(map, l->path, NULL, &report, gb_inspection_sink(l->inspection));
+    gb_stream_map_destroy(map);
+    GB_TRY(status);
+    GB_TRY(gb_ingest_report_lines(&report, print_line, NULL));
     print_ingest_report(&report);
-    const gb_recording *recording = gb_dataset_get(dataset, 0);
-    for (int i = 0; i < gb_recording_stream_count(recording); i++)
-        print_stream(gb_recording_stream(recording, i));
-    gb_dataset_destroy(dataset);
+    GB_TRY(gb_inspection_lines(l->inspection, print_line, NULL));
+    add_fact(l->facts, &l->fact_count, l->room, "file", l->path);
+    add_fact(l->facts, &l->fact_count, l->room, "rows",
+             gb_arena_format(l->arena, "%lld read = %lld stored + %lld rejected",
+                             (long long)report.rows_read, (long long)report.rows_stored,
+                             (long long)report.rows_rejected));
+    return finish_looking(l);
+}
+
+static gb_status list_entry(void *context, const gb_store_entry *e)
+{
+    looking *l = context;
+    if (l->recordings == 0 || e->first_ns < l->first_ns)
+        l->first_ns = e->first_ns;
+    if (l->recordings == 0 || e->last_ns > l->last_ns)
+        l->last_ns = e->last_ns;
+    l->samples += e->samples;
+    l->bytes += e->bytes;
+    if (l->recordings++ < RECORDINGS_LISTED)
+        printf("  %-44s %10lld samples %9.1f kB  %s%s%s\n", e->info->name, (long long)e->samples,
+               (double)e->bytes / 1e3, e->split, e->split[0] ? " " : "", e->info->residency);
+    add_fact(l->files, &l->file_count, FILES_LISTED, gb_arena_text(l->arena, e->info->source),
+             gb_arena_format(l->arena,
+                             "%s: %lld samples, good %lld, uncertain %lld, bad %lld, missing "
+                             "%lld",
+                             e->info->name, (long long)e->samples, (long long)e->good,
+                             (long long)e->uncertain, (long long)e->bad, (long long)e->missing));
     return GB_OK;
+}
+
+static gb_status draw_entry(void *context, const gb_store_entry *e)
+{
+    looking *l = context;
+    if (l->shown++ >= RECORDINGS_DRAWN)
+        return GB_OK;
+    return gb_store_emit(l->store, e->info->name, NULL, 0, GB_USE_INSPECT,
+                         gb_inspection_sink(l->inspection));
+}
+
+static gb_status look_at_open_store(looking *l)
+{
+    gb_store_query query = {.name = l->pattern};
+    printf("store %s\n", l->path);
+    GB_TRY(gb_store_list(l->store, &query, list_entry, l));
+    if (l->recordings > RECORDINGS_LISTED)
+        printf("  and %lld recordings more: genba store list %s\n",
+               (long long)l->recordings - RECORDINGS_LISTED, l->path);
+    printf("%lld recordings, %lld samples, %.1f MB\n", (long long)l->recordings,
+           (long long)l->samples, (double)l->bytes / 1e6);
+    add_fact(l->facts, &l->fact_count, l->room, "recordings",
+             gb_arena_format(l->arena, "%lld", (long long)l->recordings));
+    add_fact(l->facts, &l->fact_count, l->room, "samples",
+             gb_arena_format(l->arena, "%lld", (long long)l->samples));
+    add_fact(l->facts, &l->fact_count, l->room, "size",
+             gb_arena_format(l->arena, "%.1f MB", (double)l->bytes / 1e6));
+    if (!l->html && !l->pattern)
+        return GB_OK;
+    GB_TRY(gb_store_list(l->store, &query, draw_entry, l));
+    if (l->shown > RECORDINGS_DRAWN)
+        printf("looked into the first %d recordings; --recording PATTERN chooses others\n",
+               RECORDINGS_DRAWN);
+    if (l->pattern)
+        GB_TRY(gb_inspection_lines(l->inspection, print_line, NULL));
+    return finish_looking(l);
+}
+
+static gb_status look_at_store(looking *l)
+{
+    gb_store_options options = {.key_path = l->key};
+    GB_TRY(gb_store_open(l->path, &options, &l->store));
+    gb_status status = look_at_open_store(l);
+    gb_store_close(l->store);
+    return status;
+}
+
+static gb_status look(looking *l, bool is_store)
+{
+    GB_TRY(gb_arena_create(0, &l->arena));
+    gb_status status = gb_inspection_create(RECORDINGS_DRAWN, &l->inspection);
+    l->room = 16;
+    l->facts = gb_arena_alloc(l->arena, (size_t)l->room * sizeof *l->facts);
+    l->files = gb_arena_alloc(l->arena, FILES_LISTED * sizeof *l->files);
+    if (status == GB_OK && (!l->facts || !l->files))
+        status = GB_ERR_MEMORY;
+    if (status == GB_OK)
+        status = is_store ? look_at_store(l) : look_at_file(l);
+    gb_inspection_destroy(l->inspection);
+    gb_arena_destroy(l->arena);
+    return status;
 }
 
 static gb_status inspect_recipe(const char *path)
@@ -157,33 +274,55 @@ static gb_status inspect_run(const char *folder)
 static int run_inspect(int argc, char **argv)
 {
     const char *path = NULL;
-    int code = options_parse(&command_inspect, argc, argv, NULL, 0, &path, 1, 1);
+    looking l = {0};
+    const option_spec options[] = {
+        {"html", OPTION_TEXT, &l.html, 0, 0},
+        {"recording", OPTION_TEXT, &l.pattern, 0, 0},
+        {"key", OPTION_TEXT, &l.key, 0, 0},
+    };
+    int code = options_parse(&command_inspect, argc, argv, options,
+                             sizeof options / sizeof *options, &path, 1, 1);
     if (code >= 0)
         return code;
     struct stat info;
     gb_status status;
+    l.path = path;
+    bool drawn = l.html || l.pattern;
     if (stat(path, &info) != 0)
         status = gb_fail(GB_ERR_NOT_FOUND, "there is no file or folder %s", path);
+    else if (gb_store_is(path))
+        status = look(&l, true);
+    else if (drawn &&
+             (ends_with(path, ".safetensors") || ends_with(path, ".yaml") ||
+              (S_ISDIR(info.st_mode) && (holds(path, "config.json") || holds(path, "run.json")))))
+        status =
+            gb_fail(GB_ERR_ARGUMENT,
+                    "%s holds no recordings: --html and --recording are for stores and files of "
+                    "recordings",
+                    path);
     else if (S_ISDIR(info.st_mode) && holds(path, "config.json"))
         status = inspect_model(path);
     else if (S_ISDIR(info.st_mode) && holds(path, "run.json"))
         status = inspect_run(path);
-    else if (S_ISDIR(info.st_mode))
-        status = gb_fail(GB_ERR_ARGUMENT,
-                         "%s is neither a model (config.json) nor a run (run.json)", path);
     else if (ends_with(path, ".safetensors"))
         status = inspect_weights(path);
     else if (ends_with(path, ".yaml") || ends_with(path, ".yml"))
         status = inspect_recipe(path);
     else
-        status = inspect_csv(path);
+        status = look(&l, false);
     return status == GB_OK ? EXIT_DONE : fail_with(status);
 }
 
 const cli_command command_inspect = {
-    "inspect", "what is in a model, a run, a recipe or a CSV file",
-    "usage: genba inspect PATH\n\n"
-    "PATH is a model or run folder, weights (.safetensors), a recipe (.yaml: its data is read and\n"
-    "counted), or a table of numbers (CSV, TSV, ...), whose layout is found by looking.\n\n"
-    "example: genba inspect data/nab/machine_temperature_system_failure.csv\n",
+    "inspect", "what is in a store, a recording, a table, a model, a run or a recipe",
+    "usage: genba inspect PATH [--html PAGE.html] [--recording PATTERN] [--key FILE]\n\n"
+    "PATH is a store, a file that a reader knows (tables, MCAP, HDF5, pictures, ...; its layout "
+    "is\n"
+    "found by looking), a model or run folder, weights (.safetensors), or a recipe (.yaml: its "
+    "data is\n"
+    "read and counted).\n\n"
+    "  --html PAGE.html     one page with every stream's plot, histogram, gaps and qualities\n"
+    "  --recording PATTERN  only these recordings of a store, with their streams\n"
+    "  --key FILE           of an encrypted store (or GENBA_KEY)\n\n"
+    "example: genba inspect plant.store --html plant.html\n",
     run_inspect};

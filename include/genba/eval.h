@@ -13,6 +13,7 @@
 
 #include "genba/model.h"
 #include "genba/plant.h"
+#include "genba/sink.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -311,6 +312,31 @@ GB_API GB_MUST gb_status gb_report_machine_facts(gb_arena *arena,
                                                  int threads,
                                                  const gb_report_fact **out,
                                                  int *out_count);
+
+/* ---- inspection: what is in recordings, for a person to look at --------------------------------
+ * A sink that keeps, of each stream, its statistics, a min/max envelope over time, a histogram,
+ * gaps, qualities and reasons, the first words of texts and a few thumbnails; memory does not grow
+ * with the recordings' length. One thread at a time. */
+typedef struct gb_inspection gb_inspection;
+
+/* recordings_most: later ones are counted only; 0: 24. */
+GB_API GB_MUST gb_status gb_inspection_create(int recordings_most, gb_inspection **out);
+GB_API void gb_inspection_destroy(gb_inspection *inspection); /* NULL is fine */
+/* Recordings handed to it are looked at; belongs to the inspection. */
+GB_API gb_sink *gb_inspection_sink(gb_inspection *inspection);
+/* A line for each recording and stream. A status other than GB_OK from visit is returned. */
+GB_API GB_MUST gb_status gb_inspection_lines(const gb_inspection *inspection,
+                                             gb_status (*visit)(void *context, const char *line),
+                                             void *context);
+/* One HTML page that needs nothing beside it. facts are shown on top, files (label: file, value:
+ * what came of it) as the way the data came. */
+GB_API GB_MUST gb_status gb_inspection_write(const gb_inspection *inspection,
+                                             const char *title,
+                                             const gb_report_fact *facts,
+                                             int fact_count,
+                                             const gb_report_fact *files,
+                                             int file_count,
+                                             const char *path);
 
 #ifdef __cplusplus
 }

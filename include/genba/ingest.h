@@ -154,6 +154,14 @@ GB_API GB_MUST gb_status gb_ingest_guess(const char *path,
                                          gb_arena *arena,
                                          const char **out_yaml);
 
+/* Reads one file, or the files of a folder that the map's patterns match, cleaned, into any sink.
+ * options and report may be NULL. */
+GB_API GB_MUST gb_status gb_ingest_to_sink(const gb_stream_map *map,
+                                           const char *path,
+                                           const gb_ingest_options *options,
+                                           gb_ingest_report *report,
+                                           gb_sink *sink);
+
 /* Reads one file by a map and appends its recordings to `dataset` (all or none). options and report
  * may be NULL; the report is added to, so start from a zeroed one; it is filled on failure too as
  * far as reading came. Errors name file, row, column, the text found and what was expected. */

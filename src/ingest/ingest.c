@@ -187,3 +187,32 @@ gb_status gb_ingest_folder(const gb_stream_map *map,
     *out = read;
     return GB_OK;
 }
+
+gb_status gb_ingest_to_sink(const gb_stream_map *map,
+                            const char *path,
+                            const gb_ingest_options *options,
+                            gb_ingest_report *report,
+                            gb_sink *sink)
+{
+    gb_ingest_options settled;
+    gb_ingest_report unread = {0};
+    gb_folder_files list;
+    const gb_ingest_watch nobody = {0};
+    report = report ? report : &unread;
+    GB_TRY(gb_ingest_settle(options, &settled));
+    GB_TRY(gb_folder_list(map, path, &list));
+    gb_status status = GB_OK;
+    for (int64_t i = 0; status == GB_OK && i < list.count; i++) {
+        gb_source source = {.map = map,
+                            .path = list.files[i].path,
+                            .name = list.files[i].name,
+                            .options = &settled,
+                            .report = report,
+                            .watch = &nobody,
+                            .sink = sink};
+        status = gb_ingest_run(&source);
+        report->files++;
+    }
+    gb_folder_free(&list);
+    return status;
+}
