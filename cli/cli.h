@@ -26,8 +26,9 @@ typedef struct cli_command {
 #define COMMAND_LIST(X)                                                                            \
     X(demo)                                                                                        \
     X(train)                                                                                       \
-    X(eval) X(forecast) X(run) X(inspect) X(ingest) X(recover) X(record) X(store) X(anonymise)     \
-        X(audit) X(key) X(doctor)
+    X(eval)                                                                                        \
+    X(forecast) X(run) X(inspect) X(ingest) X(recover) X(record) X(store) X(anonymise) X(audit)    \
+        X(key) X(doctor)
 #define COMMAND_DECLARE(name) extern const cli_command command_##name;
 COMMAND_LIST(COMMAND_DECLARE)
 #undef COMMAND_DECLARE
