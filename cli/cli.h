@@ -23,12 +23,23 @@ typedef struct cli_command {
     int (*run)(int argc, char **argv);
 } cli_command;
 
-#define COMMAND_LIST(X)                                                                            \
-    X(demo)                                                                                        \
-    X(train)                                                                                       \
-    X(eval)                                                                                        \
-    X(forecast) X(run) X(inspect) X(ingest) X(recover) X(record) X(store) X(anonymise) X(audit)    \
-        X(key) X(doctor)
+/* clang-format off: a command a line */
+#define COMMAND_LIST(X) \
+    X(demo) \
+    X(train) \
+    X(eval) \
+    X(forecast) \
+    X(run) \
+    X(inspect) \
+    X(ingest) \
+    X(recover) \
+    X(record) \
+    X(store) \
+    X(anonymise) \
+    X(audit) \
+    X(key) \
+    X(doctor)
+/* clang-format on */
 #define COMMAND_DECLARE(name) extern const cli_command command_##name;
 COMMAND_LIST(COMMAND_DECLARE)
 #undef COMMAND_DECLARE
