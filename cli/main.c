@@ -3,6 +3,7 @@
 
 #include "base/words.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const cli_command *const commands[] = {
@@ -38,6 +39,7 @@ static void print_log(void *context, gb_log_level level, const char *line)
 int main(int argc, char **argv)
 {
     gb_log_set_sink(print_log, NULL);
+    setenv("SVT_LOG", "1", 0); /* the AV1 encoder prints otherwise, and is not taken then */
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
         print_help(argc < 2 ? stderr : stdout);
         return argc < 2 ? EXIT_USAGE : EXIT_DONE;

@@ -263,6 +263,42 @@ GB_API GB_MUST gb_status gb_ingest_csv_guess(const char *path,
  * whose samples are its bytes, 0..255. At most 256 MiB. */
 GB_API GB_MUST gb_status gb_ingest_text(const char *path, gb_dataset **out);
 
+/* ---- writing LeRobot data sets -----------------------------------------------------------------
+ * A folder in the layout of LeRobot 3.0, for tools that read it. Recordings become episodes, in the
+ * order in which they end; one is in memory at a time.
+ *
+ *     GB_TRY(gb_lerobot_export_begin("out", &options, &sink));
+ *     ... hand recordings to the sink: gb_store_emit, gb_recording_emit, a reader ...
+ *     GB_TRY(gb_lerobot_export_finish(sink));
+ *
+ * Rows are a time grid of `fps` from the first time at which all streams have a sample: each takes
+ * the stream's last sample up to half a period later, so streams of that rate keep their samples
+ * one to one. Names: a stream that came from LeRobot has its feature's name again; a lone action is
+ * `action`; pictures are `observation.images.NAME`; when no stream is called `observation.state`,
+ * all other numbers side by side are. Video packets of that rate go into MP4 as they are; other
+ * pictures are encoded (with loss). Numbers keep their type; missing ones are NaN, or 0 in whole
+ * numbers. Units, quality, reasons, attachments and labels (residency, licence) have no place in
+ * the layout: whoever exports looks after those. */
+typedef struct gb_lerobot_options {
+    double fps;              /* 0: the rate of the first recording's action, or first stream */
+    const char *robot_type;  /* NULL: the recording's own, or "unknown" */
+    const char *video_codec; /* of pictures that are encoded: "av1", "h264"; NULL: what there is */
+    bool videos;             /* default true; false: pictures are left out */
+    int64_t data_file_bytes, video_file_bytes; /* begin a new file after; 100 and 500 MiB */
+    int64_t chunk_files;                       /* files in a chunk; 1000 */
+} gb_lerobot_options;
+
+GB_API gb_lerobot_options gb_lerobot_options_defaults(void);
+/* options may be NULL. GB_ERR_ARGUMENT: the folder holds a data set already. Ending a recording
+ * fails with GB_ERR_MISMATCH when its streams make other features than the first one's,
+ * GB_ERR_SHAPE when they never have a sample at one time. Destroying the sink instead of finishing
+ * leaves a folder without meta/info.json, which is no data set. */
+GB_API GB_MUST gb_status gb_lerobot_export_begin(const char *folder,
+                                                 const gb_lerobot_options *options,
+                                                 gb_sink **out);
+/* Writes statistics, tasks, episodes and, last, meta/info.json; destroys the sink either way. */
+GB_API GB_MUST gb_status gb_lerobot_export_finish(gb_sink *sink);
+
 #ifdef __cplusplus
 }
 #endif
