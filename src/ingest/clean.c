@@ -48,8 +48,8 @@ static gb_status find_free(gb_clean *clean, int *out)
 static gb_status begin(gb_sink *sink, const gb_recording_info *info, int *out_recording)
 {
     gb_clean *clean = (gb_clean *)sink;
-    int number;
-    gb_arena *arena;
+    int number = 0;
+    gb_arena *arena = NULL;
     GB_TRY(find_free(clean, &number));
     GB_TRY(gb_arena_create(0, &arena));
     gb_clean_recording made = {.open = true, .arena = arena};
@@ -100,7 +100,7 @@ static gb_status
 add_stream(gb_sink *sink, int recording, const gb_stream_spec *spec, int *out_stream)
 {
     gb_clean *clean = (gb_clean *)sink;
-    gb_clean_recording *to;
+    gb_clean_recording *to = NULL;
     GB_TRY(find_recording(clean, recording, &to));
     if (to->stream_count == to->stream_room) {
         int room = to->stream_room ? 2 * to->stream_room : 16;
@@ -151,9 +151,10 @@ static gb_status hand_on_desk(gb_clean *clean,
     gb_samples out = {.count = to - from, .time_ns = desk->time_ns + from};
     if (out.count <= 0)
         return GB_OK;
-    if (gb_clean_changes_values(rules) || rules->spike_sigmas > 0) {
+    if (desk->changed || rules->spike_sigmas > 0) {
         size_t bytes = (size_t)rules->size * gb_value_type_bytes(rules->out);
-        out.values = desk->bytes + (size_t)from * bytes;
+        out.values =
+            (const unsigned char *)gb_clean_desk_samples(desk, rules) + (size_t)from * bytes;
     } else {
         out.values = in->values;
         out.runs = in->runs;
@@ -191,6 +192,7 @@ work(gb_clean *clean, gb_clean_recording *recording, int number, const gb_sample
     gb_clean_desk *desk = &clean->desk;
     gb_samples in = *samples;
     bool plain = gb_clean_times_are_plain(stream, samples);
+    desk->changed = false;
     gb_clean_tail_load(stream, desk);
     gb_clean_desk_place(desk, samples);
     if (plain)
@@ -218,7 +220,7 @@ work(gb_clean *clean, gb_clean_recording *recording, int number, const gb_sample
 static gb_status append(gb_sink *sink, int recording, int stream_number, const gb_samples *samples)
 {
     gb_clean *clean = (gb_clean *)sink;
-    gb_clean_recording *to;
+    gb_clean_recording *to = NULL;
     GB_TRY(find_recording(clean, recording, &to));
     if (stream_number < 0 || stream_number >= to->stream_count)
         return gb_fail(GB_ERR_ARGUMENT, "%s: a recording has no stream %d", clean->origin,
@@ -250,7 +252,7 @@ static gb_status append(gb_sink *sink, int recording, int stream_number, const g
 static gb_status
 hand_on_tail(gb_clean *clean, const gb_clean_recording *recording, gb_clean_stream *stream)
 {
-    int64_t to;
+    int64_t to = 0;
     gb_samples none = {0};
     if (stream->tail.count == stream->tail.judged)
         return GB_OK;
@@ -264,7 +266,7 @@ hand_on_tail(gb_clean *clean, const gb_clean_recording *recording, gb_clean_stre
 static gb_status end(gb_sink *sink, int recording)
 {
     gb_clean *clean = (gb_clean *)sink;
-    gb_clean_recording *ending;
+    gb_clean_recording *ending = NULL;
     GB_TRY(find_recording(clean, recording, &ending));
     for (int s = 0; s < ending->stream_count; s++)
         GB_TRY(hand_on_tail(clean, ending, ending->streams[s]));
@@ -292,7 +294,7 @@ static gb_status attach(gb_sink *sink,
                         size_t size)
 {
     gb_clean *clean = (gb_clean *)sink;
-    gb_clean_recording *to;
+    gb_clean_recording *to = NULL;
     GB_TRY(find_recording(clean, recording, &to));
     return gb_sink_attach(clean->next, to->number, name, media_type, data, size);
 }

@@ -25,6 +25,7 @@ static gb_status fit_samples(gb_clean_desk *desk, int64_t samples)
     if (!grow(&desk->time_ns, room * sizeof *desk->time_ns) ||
         !grow(&desk->row, room * sizeof *desk->row) || !grow(&desk->quality, room) ||
         !grow(&desk->reason, room) || !grow(&desk->keep, room * sizeof *desk->keep) ||
+        !grow(&desk->line, room * sizeof *desk->line) ||
         !grow(&desk->runs, room * sizeof *desk->runs) ||
         !grow(&desk->run_sizes, room * sizeof *desk->run_sizes))
         return gb_fail(GB_ERR_MEMORY, "cleaning: no memory for %zu samples", room);
@@ -59,6 +60,7 @@ void gb_clean_desk_free(gb_clean_desk *desk)
     free(desk->values);
     free(desk->bytes);
     free(desk->in);
+    free(desk->line);
     free(desk->runs);
     free(desk->run_sizes);
     free(desk->raw);

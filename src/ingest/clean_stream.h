@@ -55,7 +55,7 @@ typedef struct gb_clean_tail {
     int64_t *time_ns, *row;
     uint8_t *quality, *reason;
     double *values;       /* [count x size] */
-    unsigned char *bytes; /* [count] samples as they will be stored */
+    unsigned char *bytes; /* [count] samples as they will be stored, unless that is `values` */
     double *usual_step;   /* [size] about the median of the steps but 0; INFINITY: none yet */
 } gb_clean_tail;
 
@@ -105,12 +105,14 @@ typedef struct gb_clean_desk {
     uint8_t *quality, *reason;
     int64_t *keep; /* [kept] which of the new samples stay, in order */
     int64_t kept;
-    double *values;       /* [count x size] */
-    unsigned char *bytes; /* [count] samples of type `out` */
+    bool changed;         /* the new samples are not what came */
+    double *values;       /* [count x size] of streams that changed or are held back */
+    unsigned char *bytes; /* [count] samples of type `out`; unused when that is F64 */
     unsigned char *in;    /* input without rejected samples */
     const unsigned char **runs;
     size_t *run_sizes;
-    double *raw; /* [raw_count x 3] sample, column, value: to be kept beside the stream */
+    double *line; /* [room] one column of the samples */
+    double *raw;  /* [raw_count x 3] sample, column, value: to be kept beside the stream */
     int64_t *raw_time_ns;
     int64_t raw_count, raw_room;
 } gb_clean_desk;
@@ -137,6 +139,13 @@ static inline void gb_clean_mark(gb_clean_desk *desk, int64_t i, gb_reason reaso
         desk->quality[i] = quality;
         desk->reason[i] = (uint8_t)reason;
     }
+}
+
+/* Where the samples of the desk begin, as they will be stored. */
+static inline const void *gb_clean_desk_samples(const gb_clean_desk *desk,
+                                                const gb_clean_rules *rules)
+{
+    return rules->out == GB_VALUE_F64 ? (const void *)desk->values : (const void *)desk->bytes;
 }
 
 static inline int64_t gb_clean_slice(int64_t size)
@@ -180,10 +189,10 @@ void gb_clean_count_duplicates(const gb_clean_recording *recording, gb_ingest_re
  */
 
 bool gb_clean_has_value_rules(const gb_clean_rules *rules);
-/* Do stored samples differ from what came (type or number)? */
+/* Can stored samples differ from what came (type or number)? */
 bool gb_clean_changes_values(const gb_clean_rules *rules);
-/* Reads the new samples from `in` into desk->values, judges and converts them, and writes them to
- * desk->bytes when they change or are held back. */
+/* Judges and converts the new samples of `in`; desk->changed says whether they differ from it now.
+ */
 GB_MUST gb_status gb_clean_judge_values(gb_clean *clean, gb_clean_stream *stream, const void *in);
 
 /* ---- clean_spikes.c ---------------------------------------------------------------------------

@@ -55,17 +55,23 @@ static bool is_sentinel(const gb_clean_rules *rules, double value)
     return false;
 }
 
-/* Sentinels become NaN; what stood there is kept beside the stream. */
-static gb_status take_sentinels(gb_clean *clean, gb_clean_stream *stream, double *values)
+static int64_t count_sentinels(const gb_clean_rules *rules, const double *values, size_t count)
+{
+    int64_t found = 0;
+    for (uint32_t s = 0; s < rules->sentinel_count; s++)
+        found += count_equal(values, count, rules->sentinels[s]);
+    return found;
+}
+
+/* The `found` sentinels become NaN; what stood there is kept beside the stream. */
+static gb_status
+take_sentinels(gb_clean *clean, gb_clean_stream *stream, double *values, int64_t found)
 {
     gb_clean_desk *desk = &clean->desk;
     const gb_clean_rules *rules = &stream->rules;
-    int64_t size = rules->size, samples = desk->count - desk->tail, found = 0;
-    for (uint32_t s = 0; s < rules->sentinel_count; s++)
-        found += count_equal(values, (size_t)(samples * size), rules->sentinels[s]);
-    if (found == 0)
-        return GB_OK;
+    int64_t size = rules->size, samples = desk->count - desk->tail;
     GB_TRY(make_room_for_raw(desk, desk->raw_count + found));
+    clean->report->cells_missing += found;
     for (int64_t i = 0; i < samples * size; i++) {
         if (!is_sentinel(rules, values[i]))
             continue;
@@ -77,7 +83,6 @@ static gb_status take_sentinels(gb_clean *clean, gb_clean_stream *stream, double
         desk->raw_time_ns[desk->raw_count++] = desk->time_ns[desk->tail + sample];
         values[i] = NAN;
         gb_clean_mark(desk, desk->tail + sample, GB_REASON_SENTINEL);
-        clean->report->cells_missing++;
     }
     return GB_OK;
 }
@@ -85,14 +90,15 @@ static gb_status take_sentinels(gb_clean *clean, gb_clean_stream *stream, double
 /* ---- ranges and runs --------------------------------------------------------------------------
  */
 
-static void convert(const gb_clean_rules *rules, double *values, size_t count)
+/* out may be in. */
+static void convert(const gb_clean_rules *rules, const double *in, double *out, size_t count)
 {
     double scale = rules->scale, offset = rules->offset;
     for (size_t i = 0; i < count; i++)
-        values[i] = values[i] * scale + offset;
+        out[i] = in[i] * scale + offset;
     if (rules->out == GB_VALUE_F32) /* judge what is stored */
         for (size_t i = 0; i < count; i++)
-            values[i] = (double)(float)values[i];
+            out[i] = (double)(float)out[i];
 }
 
 static void judge_range(gb_clean *clean, const gb_clean_rules *rules, const double *values)
@@ -132,25 +138,64 @@ static void judge_stuck(gb_clean *clean, gb_clean_stream *stream, const double *
     }
 }
 
+/* Finds sentinels and converts. *out: the numbers as they will be stored, either `values` (of the
+ * desk) or what came: where nothing changes nothing is copied. */
+static gb_status change_values(
+    gb_clean *clean, gb_clean_stream *stream, const void *in, double *values, const double **out)
+{
+    const gb_clean_rules *rules = &stream->rules;
+    gb_clean_desk *desk = &clean->desk;
+    size_t count = (size_t)((desk->count - desk->tail) * rules->size);
+    const double *came = in;
+    if (rules->in != GB_VALUE_F64) {
+        gb_numbers_load(rules->in, in, values, count);
+        came = values;
+    }
+    int64_t found = count_sentinels(rules, came, count);
+    if (found > 0) {
+        if (came != values)
+            memcpy(values, came, count * sizeof *values);
+        came = values;
+        GB_TRY(take_sentinels(clean, stream, values, found));
+    }
+    if (rules->convert) {
+        convert(rules, came, values, count);
+        came = values;
+    }
+    desk->changed = found > 0 || rules->convert || rules->in != rules->out;
+    *out = came;
+    return GB_OK;
+}
+
+/* Puts the samples as they will be stored where gb_clean_desk_samples looks for them. */
+static void
+place(gb_clean_desk *desk, const gb_clean_rules *rules, const void *in, const double *numbers)
+{
+    size_t at = (size_t)(desk->tail * rules->size);
+    size_t count = (size_t)((desk->count - desk->tail) * rules->size);
+    double *values = desk->values + at;
+    unsigned char *bytes = desk->bytes + at * gb_value_type_bytes(rules->out);
+    bool held = rules->spike_sigmas > 0;
+    if (numbers != values && (held || rules->stamps))
+        memcpy(values, numbers, count * sizeof *values);
+    if (rules->out == GB_VALUE_F64)
+        return; /* the values themselves */
+    if (desk->changed)
+        gb_numbers_store(rules->out, values, bytes, count);
+    else if (held)
+        memcpy(bytes, in, count * gb_value_type_bytes(rules->in));
+}
+
 gb_status gb_clean_judge_values(gb_clean *clean, gb_clean_stream *stream, const void *in)
 {
     gb_clean_desk *desk = &clean->desk;
     const gb_clean_rules *rules = &stream->rules;
-    size_t count = (size_t)((desk->count - desk->tail) * rules->size);
-    size_t at = (size_t)(desk->tail * rules->size);
-    double *values = desk->values + at;
-    gb_numbers_load(rules->in, in, values, count);
-    GB_TRY(take_sentinels(clean, stream, values));
-    if (rules->convert)
-        convert(rules, values, count);
+    const double *numbers = NULL;
+    GB_TRY(change_values(clean, stream, in, desk->values + desk->tail * rules->size, &numbers));
     if (rules->has_range)
-        judge_range(clean, rules, values);
+        judge_range(clean, rules, numbers);
     if (rules->stuck_samples > 0)
-        judge_stuck(clean, stream, values);
-    unsigned char *bytes = desk->bytes + at * gb_value_type_bytes(rules->out);
-    if (gb_clean_changes_values(rules))
-        gb_numbers_store(rules->out, values, bytes, count);
-    else if (rules->spike_sigmas > 0)
-        memcpy(bytes, in, count * gb_value_type_bytes(rules->in));
+        judge_stuck(clean, stream, numbers);
+    place(desk, rules, in, numbers);
     return GB_OK;
 }

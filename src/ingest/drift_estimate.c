@@ -94,7 +94,7 @@ static gb_status begin(gb_sink *sink, const gb_recording_info *info, int *out_re
 {
     estimator *e = (estimator *)sink;
     uint32_t count = e->map->data->drift_count;
-    int number;
+    int number = 0;
     GB_TRY(find_free(e, &number));
     pass *made = &e->passes[number];
     made->name = strdup(info->name);
@@ -140,7 +140,7 @@ static gb_status
 add_stream(gb_sink *sink, int recording, const gb_stream_spec *spec, int *out_stream)
 {
     estimator *e = (estimator *)sink;
-    pass *p;
+    pass *p = NULL;
     GB_TRY(find_pass(e, recording, &p));
     size_t count = (size_t)p->stream_count + 1;
     gb_value_type *types = realloc(p->types, count * sizeof *types);
@@ -184,7 +184,7 @@ static gb_status add_stamp(watched *w, int64_t row_ns, double value)
 static gb_status append(gb_sink *sink, int recording, int stream, const gb_samples *samples)
 {
     estimator *e = (estimator *)sink;
-    pass *p;
+    pass *p = NULL;
     GB_TRY(find_pass(e, recording, &p));
     for (uint32_t d = 0; d < e->map->data->drift_count; d++) {
         watched *w = &p->drifts[d];
@@ -255,7 +255,7 @@ static gb_status add_track(estimator *e, const pass *p, uint32_t drift)
 static gb_status end(gb_sink *sink, int recording)
 {
     estimator *e = (estimator *)sink;
-    pass *p;
+    pass *p = NULL;
     GB_TRY(find_pass(e, recording, &p));
     for (uint32_t d = 0; d < e->map->data->drift_count; d++)
         GB_TRY(add_track(e, p, d));
