@@ -23,7 +23,8 @@ typedef struct cli_command {
     int (*run)(int argc, char **argv);
 } cli_command;
 
-/* clang-format off: a command a line */
+/* a command a line: additions do not meet */
+/* clang-format off */
 #define COMMAND_LIST(X) \
     X(demo) \
     X(train) \
