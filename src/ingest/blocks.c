@@ -210,8 +210,10 @@ void gb_blocks_cut(gb_blocks *blocks, gb_block *block)
     size_t taken = (size_t)(block->text - begin) + rows;
     blocks->text_to += (int64_t)(taken < all ? taken : all);
     block->text_to = blocks->text_to;
-    block->source_to =
-        blocks->input->plain ? block->text_to : block->piece_at; /* its rows may have begun there */
+    /* A row of decoded text may have begun anywhere in the piece; 0 would say "nothing at all". */
+    block->source_to = block->piece_at > 0 ? block->piece_at : 1;
+    if (blocks->input->plain)
+        block->source_to = block->text_to;
     if (block->ends_file)
         block->source_to = blocks->input->size;
 }
