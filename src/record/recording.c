@@ -1,11 +1,16 @@
-/* Recordings and their builder. A builder grows plain arrays; finishing moves them into one arena,
- * after which nothing changes. Streams sampled together share one array of times. */
+/* Recordings and their builder. A builder grows plain arrays; finishing hands them to the
+ * recording, after which nothing changes. Streams sampled together share one array of times. */
 #include "record/builder.h"
 #include "record/stream.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    ADOPT_BYTES = 256 << 10, /* arrays from here on are not copied when a recording is finished */
+    ARRAYS_MOST = 6          /* of a stream */
+};
 
 typedef struct growing_stream {
     gb_stream_spec spec; /* texts live in the builder's arena */
@@ -33,6 +38,9 @@ struct gb_recording {
     gb_recording_info info;
     int count;
     gb_stream_view *views; /* [count] */
+    void **blocks;         /* [block_count] large arrays, as the builder grew them */
+    int block_count;
+    size_t block_bytes;
 };
 
 static gb_status copy_text(gb_arena *arena, const char *text, const char **out)
@@ -390,57 +398,93 @@ static void describe(gb_stream_view *view)
     view->period_ns = even && view->ordered && step <= INT64_MAX ? (int64_t)step : 0;
 }
 
-/* Moves an array into the arena and frees the original. */
-static gb_status keep(gb_arena *arena, const void *data, size_t bytes, const void **out)
+static void free_blocks(gb_recording *recording)
 {
-    void *kept = gb_arena_alloc(arena, bytes);
-    if (!kept)
-        return GB_ERR_MEMORY;
-    if (bytes > 0)
-        memcpy(kept, data, bytes);
-    *out = kept;
-    return GB_OK;
+    for (int i = 0; i < recording->block_count; i++)
+        free(recording->blocks[i]);
+    recording->block_count = 0;
 }
 
-static gb_status finish_stream(gb_recording_builder *builder, int index, gb_stream_view *views)
+/* A small array is copied into the arena; a large one becomes the recording's as it is, without the
+ * room it grew for. Gives what the builder still owns: the array, or NULL. */
+static void *
+keep(gb_recording *recording, gb_arena *arena, void *array, size_t bytes, const void **out)
+{
+    if (bytes < ADOPT_BYTES) {
+        void *kept = gb_arena_alloc(arena, bytes);
+        if (kept && bytes > 0)
+            memcpy(kept, array, bytes);
+        *out = kept;
+        return array;
+    }
+    void *trimmed = realloc(array, bytes);
+    *out = trimmed ? trimmed : array;
+    recording->blocks[recording->block_count++] = trimmed ? trimmed : array;
+    recording->block_bytes += bytes;
+    return NULL;
+}
+
+static void keep_values(
+    gb_recording *recording, gb_arena *arena, growing_stream *from, gb_stream_view *view, bool raw)
+{
+    const void *kept = NULL;
+    if (raw) {
+        from->raw = keep(recording, arena, from->raw, from->raw_size, &kept);
+        view->raw = kept;
+        return;
+    }
+    size_t bytes = (size_t)(from->count * from->size) * sizeof(float);
+    from->values = keep(recording, arena, from->values, bytes, &kept);
+    view->values = kept;
+}
+
+static void
+keep_offsets(gb_recording *recording, gb_arena *arena, growing_stream *from, gb_stream_view *view)
+{
+    const void *kept = NULL;
+    if (!from->offset) { /* no sample yet: where the first would begin */
+        view->offset = gb_arena_alloc(arena, sizeof *view->offset);
+        return;
+    }
+    size_t bytes = ((size_t)from->count + 1) * sizeof *from->offset;
+    from->offset = keep(recording, arena, from->offset, bytes, &kept);
+    view->offset = kept;
+}
+
+static gb_status finish_stream(gb_recording_builder *builder, int index, gb_recording *recording)
 {
     growing_stream *from = &builder->streams[index];
-    gb_stream_view *view = &views[index];
+    gb_stream_view *views = recording->views, *view = &views[index];
+    gb_arena *arena = builder->arena;
     size_t count = (size_t)from->count;
     const void *kept = NULL;
-    gb_stream_spec *spec = gb_arena_alloc(builder->arena, sizeof *spec);
+    gb_stream_spec *spec = gb_arena_alloc(arena, sizeof *spec);
     if (!spec)
         return GB_ERR_MEMORY;
     *spec = from->spec;
     view->spec = spec;
     view->size = from->size;
     view->count = from->count;
+    bool raw = gb_stream_spec_is_raw(spec), runs = spec->value_type == GB_VALUE_BYTES;
     if (from->share >= 0) {
         view->time_ns = views[from->share].time_ns;
     } else {
-        GB_TRY(keep(builder->arena, from->time_ns, count * sizeof(int64_t), &kept));
+        from->time_ns = keep(recording, arena, from->time_ns, count * sizeof(int64_t), &kept);
         view->time_ns = kept;
     }
-    if (gb_stream_spec_is_raw(spec)) {
-        GB_TRY(keep(builder->arena, from->raw, from->raw_size, &kept));
-        view->raw = kept;
-    } else {
-        size_t bytes = count * (size_t)from->size * sizeof(float);
-        GB_TRY(keep(builder->arena, from->values, bytes, &kept));
-        view->values = kept;
-    }
-    if (spec->value_type == GB_VALUE_BYTES) {
-        static const int64_t nothing = 0;
-        const void *offsets = from->offset ? (const void *)from->offset : &nothing;
-        GB_TRY(keep(builder->arena, offsets, (count + 1) * sizeof(int64_t), &kept));
-        view->offset = kept;
-    }
-    if (from->reason) {
-        GB_TRY(keep(builder->arena, from->reason, count, &kept));
+    keep_values(recording, arena, from, view, raw);
+    if (runs)
+        keep_offsets(recording, arena, from, view);
+    bool reasons = from->reason != NULL;
+    if (reasons) {
+        from->reason = keep(recording, arena, from->reason, count, &kept);
         view->reason = kept;
     }
-    GB_TRY(keep(builder->arena, from->quality, count, &kept));
+    from->quality = keep(recording, arena, from->quality, count, &kept);
     view->quality = kept;
+    if (!view->time_ns || !(raw ? (const void *)view->raw : view->values) || !view->quality ||
+        (runs && !view->offset) || (reasons && !view->reason))
+        return GB_ERR_MEMORY;
     describe(view);
     return GB_OK;
 }
@@ -450,12 +494,15 @@ gb_status gb_recording_builder_finish(gb_recording_builder *builder, gb_recordin
     gb_recording *recording = calloc(1, sizeof *recording);
     if (!recording)
         return gb_fail(GB_ERR_MEMORY, "no memory for recording %s", builder->info.name);
-    size_t bytes = (size_t)builder->count * sizeof *recording->views;
-    recording->views = gb_arena_alloc(builder->arena, bytes);
-    gb_status status = recording->views ? GB_OK : GB_ERR_MEMORY;
+    size_t count = (size_t)builder->count;
+    recording->views = gb_arena_alloc(builder->arena, count * sizeof *recording->views);
+    recording->blocks =
+        gb_arena_alloc(builder->arena, count * ARRAYS_MOST * sizeof *recording->blocks);
+    gb_status status = recording->views && recording->blocks ? GB_OK : GB_ERR_MEMORY;
     for (int i = 0; status == GB_OK && i < builder->count; i++)
-        status = finish_stream(builder, i, recording->views);
+        status = finish_stream(builder, i, recording);
     if (status != GB_OK) {
+        free_blocks(recording);
         free(recording);
         return status;
     }
@@ -489,6 +536,7 @@ void gb_recording_destroy(gb_recording *recording)
 {
     if (!recording)
         return;
+    free_blocks(recording); /* the list of blocks is in the arena */
     gb_arena_destroy(recording->arena);
     free(recording);
 }
@@ -520,5 +568,5 @@ int gb_recording_find(const gb_recording *recording, const char *name)
 
 size_t gb_recording_bytes(const gb_recording *recording)
 {
-    return gb_arena_used_bytes(recording->arena);
+    return gb_arena_used_bytes(recording->arena) + recording->block_bytes;
 }
