@@ -87,6 +87,10 @@ GB_MUST gb_status gb_arrays_emit(const gb_source *source,
 /* Writes `streams:` with every array of so many rows, and the others as a comment. */
 void gb_arrays_put_guess(gb_yaml_out *out, const gb_arrays *arrays, int64_t rows);
 
+/* The path of an array of numbers called like a clock, or NULL; and the map's line for it. */
+const char *gb_arrays_guess_time(const gb_arrays *arrays, int64_t rows);
+void gb_arrays_put_time(gb_yaml_out *out, const char *column);
+
 /* What every guessed map begins with: name, reader, files (pattern, or NULL: all of the file's
  * ending). */
 void gb_guess_put_head(gb_yaml_out *out, const char *path, const char *reader, const char *pattern);

@@ -64,6 +64,34 @@ static void put_left_out(gb_yaml_out *out, const gb_array *array, int64_t rows)
                     (long long)rows);
 }
 
+const char *gb_arrays_guess_time(const gb_arrays *arrays, int64_t rows)
+{
+    static const char *const words[] = {"time",   "times", "timestamp", "timestamps",
+                                        "time_s", "t",     "stamp",     "time_ns"};
+    for (int i = 0; i < arrays->count; i++) {
+        const gb_array *array = &arrays->list[i];
+        const char *slash = strrchr(array->path, '/'), *name = slash ? slash + 1 : array->path;
+        bool one = array->rank == 0 || (array->rank == 1 && array->shape[0] == 1);
+        for (size_t w = 0; w < sizeof words / sizeof *words; w++)
+            if (one && !array->unreadable && array->rows == rows && array->type != GB_VALUE_BYTES &&
+                strcmp(name, words[w]) == 0)
+                return array->path;
+    }
+    return NULL;
+}
+
+void gb_arrays_put_time(gb_yaml_out *out, const char *clock)
+{
+    if (!clock) {
+        gb_yaml_put(out,
+                    "time: {period_s: 1} # no clock was found: put the seconds between rows\n");
+        return;
+    }
+    gb_yaml_put(out, "time: {column: ");
+    gb_yaml_put_text(out, clock, strlen(clock));
+    gb_yaml_put(out, "}\n");
+}
+
 void gb_arrays_put_guess(gb_yaml_out *out, const gb_arrays *arrays, int64_t rows)
 {
     bool said = false;

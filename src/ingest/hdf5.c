@@ -319,35 +319,6 @@ static gb_status guess_episodes(const gb_hdf5 *hdf5, gb_arena *arena, const char
     return GB_OK;
 }
 
-/* A column of numbers called like a clock. */
-static const char *guess_time(const gb_arrays *arrays, int64_t rows)
-{
-    static const char *const words[] = {"time",   "times", "timestamp", "timestamps",
-                                        "time_s", "t",     "stamp",     "time_ns"};
-    for (int i = 0; i < arrays->count; i++) {
-        const gb_array *array = &arrays->list[i];
-        const char *slash = strrchr(array->path, '/'), *name = slash ? slash + 1 : array->path;
-        bool one = array->rank == 0 || (array->rank == 1 && array->shape[0] == 1);
-        for (size_t w = 0; w < sizeof words / sizeof *words; w++)
-            if (one && !array->unreadable && array->rows == rows && array->type != GB_VALUE_BYTES &&
-                strcmp(name, words[w]) == 0)
-                return array->path;
-    }
-    return NULL;
-}
-
-static void put_time(gb_yaml_out *out, const char *clock)
-{
-    if (!clock) {
-        gb_yaml_put(out,
-                    "time: {period_s: 1} # no clock was found: put the seconds between rows\n");
-        return;
-    }
-    gb_yaml_put(out, "time: {column: ");
-    gb_yaml_put_text(out, clock, strlen(clock));
-    gb_yaml_put(out, "}\n");
-}
-
 static gb_status guess_open(const gb_hdf5 *hdf5, gb_arena *arena, const char **out_yaml)
 {
     const char *pattern = NULL;
@@ -372,7 +343,7 @@ static gb_status guess_open(const gb_hdf5 *hdf5, gb_arena *arena, const char **o
         gb_yaml_put_text(&out, pattern, strlen(pattern));
         gb_yaml_put(&out, " # %lld of them\n", (long long)e.count);
     }
-    put_time(&out, guess_time(&arrays, rows));
+    gb_arrays_put_time(&out, gb_arrays_guess_time(&arrays, rows));
     gb_arrays_put_guess(&out, &arrays, rows);
     return gb_yaml_out_finish(&out, arena, out_yaml);
 }

@@ -6,7 +6,7 @@
 
 extern const gb_reader gb_reader_csv, gb_reader_jsonl, gb_reader_json, gb_reader_blocks;
 extern const gb_reader gb_reader_lerobot, gb_reader_mcap;
-extern const gb_reader gb_reader_hdf5;
+extern const gb_reader gb_reader_hdf5, gb_reader_npy;
 
 static const gb_reader *const readers[] = {
     &gb_reader_csv,     /* csv_map.c */
@@ -15,6 +15,7 @@ static const gb_reader *const readers[] = {
     &gb_reader_blocks,  /* label_blocks.c */
     &gb_reader_hdf5,    /* hdf5.c */
     &gb_reader_lerobot, /* lerobot_read.c */
+    &gb_reader_npy,     /* npy.c */
     &gb_reader_mcap,    /* mcap.c */
 };
 #define READER_COUNT ((int)(sizeof readers / sizeof *readers))
