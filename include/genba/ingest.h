@@ -252,9 +252,9 @@ GB_API GB_MUST gb_status gb_record_mqtt(const gb_record_options *options,
                                         gb_store *store,
                                         gb_record_counts *counts);
 
-/* Reads a CSV file never seen before into one recording named after the file: finds delimiter,
- * decimal comma, header, byte order mark and time column; each column of numbers becomes a scalar
- * stream, other columns are left out and named in the report. */
+/* Reads a CSV file never seen before into one recording named after the file, by the map that
+ * gb_ingest_guess would propose but for two things: only columns of numbers become streams, each a
+ * scalar, and rows are not parted. Other columns are left out and named in the report. */
 GB_API GB_MUST gb_status gb_ingest_csv_guess(const char *path,
                                              const gb_ingest_options *options,
                                              gb_ingest_report *report,

@@ -3,6 +3,7 @@
  * guess_column.c and guess_time.c. */
 #include "ingest/guess_map.h"
 
+#include "ingest/csv.h"
 #include "ingest/guess_time.h"
 #include "ingest/guess_yaml.h"
 
@@ -28,6 +29,7 @@ typedef struct proposal {
     gb_guess_columns look;
     gb_guess_time time;
     const char *path;
+    gb_ingest_report *numbers_only; /* not NULL: other columns are left out, and named there */
     bool lines_of_json; /* the table holds the values of lines of JSON; its columns are their paths
                          */
     role *roles;        /* [columns] */
@@ -306,8 +308,9 @@ static void put_time(proposal *p)
 {
     const gb_guess_time *time = &p->time;
     if (time->column < 0) {
-        gb_yaml_put(&p->out, "# No column tells the time: rows are taken to be evenly spaced.\n"
-                             "time: {period_s: 1} # the step between rows: set it\n");
+        gb_yaml_put(&p->out, "# No column tells the time: rows are taken to be evenly spaced.\n");
+        if (!p->numbers_only)
+            gb_yaml_put(&p->out, "time: {period_s: 1} # the step between rows: set it\n");
         return;
     }
     gb_yaml_put(&p->out, "time:\n  column: ");
@@ -321,7 +324,7 @@ static void put_time(proposal *p)
                     "\n  # format: day_first # or month_first: no day is above 12, choose one\n");
     else
         gb_yaml_put(&p->out, "\n  format: %s\n", gb_time_format_name(time->format));
-    if (time->format == GB_TIME_FORMAT_ROW)
+    if (time->format == GB_TIME_FORMAT_ROW && (time->period_s > 0 || !p->numbers_only))
         gb_yaml_put(&p->out, "  period_s: %.9g%s\n", time->period_s > 0 ? time->period_s : 1.0,
                     time->period_s > 0 ? "" : " # of one count: set it");
     if (time->format == GB_TIME_FORMAT_SECONDS && time->uneven == 0 &&
@@ -409,6 +412,8 @@ static void put_number(proposal *p, int64_t c)
     put_text(p, p->refs[c]);
     gb_yaml_put(&p->out, "]");
     put_unit(p, c);
+    if (p->numbers_only) /* what a dataset in memory keeps */
+        gb_yaml_put(&p->out, ", value_type: f32");
     put_sentinels(p, about);
     gb_yaml_put(&p->out, "}");
     put_number_notes(p, about);
@@ -465,9 +470,13 @@ static void put_words_column(proposal *p, int64_t c)
     gb_yaml_put(&p->out, "\n");
 }
 
-static const char *why_not(role of)
+/* NULL when the column becomes a stream. */
+static const char *why_not(const proposal *p, role of)
 {
     switch (of) {
+    case ROLE_CATEGORY:
+    case ROLE_TEXT:
+        return p->numbers_only ? "text, not numbers" : NULL;
     case ROLE_SECOND_TIME:
         return "a second column of times";
     case ROLE_COUNTER:
@@ -479,16 +488,28 @@ static const char *why_not(role of)
     }
 }
 
+static void leave_out(gb_ingest_report *report, const char *name, const char *reason)
+{
+    if (report->left_out_count < GB_INGEST_LEFT_OUT) {
+        gb_ingest_left_out *kept = &report->left_out[report->left_out_count];
+        gb_csv_copy_cut(kept->name, name, strlen(name));
+        kept->reason = reason;
+    }
+    report->left_out_count++;
+}
+
 static gb_status put_streams(proposal *p)
 {
     int64_t streams = 0;
     gb_yaml_put(&p->out, "streams:\n");
     for (int64_t c = 0; c < p->look.count; c++) {
-        const char *reason = why_not(p->roles[c]);
+        const char *reason = why_not(p, p->roles[c]);
         if (p->roles[c] == ROLE_TIME || p->roles[c] == ROLE_GROUP)
             continue;
         if (!reason && streams == GB_STREAMS_MAX)
             reason = "more columns than a recording has streams; gather them in vectors";
+        if (reason && p->numbers_only)
+            leave_out(p->numbers_only, p->look.columns[c].name, reason);
         if (reason) {
             gb_yaml_put(&p->out, "  # left out: ");
             put_plain(p, p->look.columns[c].name);
@@ -503,10 +524,11 @@ static gb_status put_streams(proposal *p)
     }
     if (streams == 0)
         return gb_fail(GB_ERR_PARSE,
-                       "%s: none of its %lld columns (delimiter %s) holds anything but times; "
-                       "expected a column of numbers or words",
-                       p->path, (long long)p->look.count,
-                       delimiter_word(p->table.layout.delimiter));
+                       "%s: none of its %lld columns holds numbers%s (delimiter %s); expected one "
+                       "or more columns of %s",
+                       p->path, (long long)p->look.count, p->numbers_only ? "" : " or words",
+                       delimiter_word(p->table.layout.delimiter),
+                       p->numbers_only ? "numbers" : "numbers or words");
     return GB_OK;
 }
 
@@ -519,7 +541,7 @@ static gb_status propose(proposal *p, gb_arena *arena, const char **out_yaml)
     if (p->look.rows == p->look.rows_odd)
         return gb_fail(GB_ERR_PARSE, "%s: no row has as many fields as most (%lld)", p->path,
                        (long long)p->look.count);
-    GB_TRY(gb_guess_find_time(&p->table, &p->look, &p->time));
+    GB_TRY(gb_guess_find_time(&p->table, &p->look, !p->numbers_only, &p->time));
     GB_TRY(choose_roles(p, arena));
     GB_TRY(gb_yaml_out_open(&p->out));
     put_head(p);
@@ -537,10 +559,11 @@ static gb_status propose(proposal *p, gb_arena *arena, const char **out_yaml)
 gb_status gb_guess_table(const gb_sample *sample,
                          const char *path,
                          const gb_ingest_options *options,
+                         gb_ingest_report *numbers_only,
                          gb_arena *arena,
                          const char **out_yaml)
 {
-    proposal p = {.path = path};
+    proposal p = {.path = path, .numbers_only = numbers_only};
     GB_TRY(gb_table_open(sample, path, options->line_limit_bytes, arena, &p.table));
     gb_status status = propose(&p, arena, out_yaml);
     gb_table_close(&p.table);
@@ -569,5 +592,5 @@ gb_status gb_csv_guess(const char *path,
 {
     gb_sample sample;
     GB_TRY(gb_sample_read(path, arena, &sample));
-    return gb_guess_table(&sample, path, options, arena, out_yaml);
+    return gb_guess_table(&sample, path, options, NULL, arena, out_yaml);
 }

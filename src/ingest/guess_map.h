@@ -11,10 +11,13 @@ GB_MUST gb_status gb_csv_guess(const char *path,
                                const gb_ingest_options *options,
                                gb_arena *arena,
                                const char **out_yaml);
-/* The same from a sample; path: for the file's name and for messages. */
+/* The same from a sample; path: for the file's name and for messages. numbers_only (or NULL): a
+ * report that takes the names of all columns but those of numbers, which alone become streams, and
+ * in one recording. */
 GB_MUST gb_status gb_guess_table(const gb_sample *sample,
                                  const char *path,
                                  const gb_ingest_options *options,
+                                 gb_ingest_report *numbers_only,
                                  gb_arena *arena,
                                  const char **out_yaml);
 

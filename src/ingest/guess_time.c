@@ -79,7 +79,10 @@ bool gb_guess_is_identity(const char *name)
 bool gb_guess_counts_rows(const gb_guess_columns *columns, int64_t column)
 {
     const gb_guess_column *about = &columns->columns[column];
-    return about->seen > 2 && about->integers == about->seen &&
+    /* a few rows may count up by chance, unless the name says that they count */
+    bool enough =
+        about->seen >= 64 || is_counter_name(about->name) || strcmp(about->name, "column_1") == 0;
+    return columns->count > 1 && enough && about->seen > 2 && about->integers == about->seen &&
            about->steps_of_one == about->seen - 1;
 }
 
@@ -440,7 +443,10 @@ static gb_status measure(gb_table *table, walk *w, gb_guess_time *time)
     return GB_OK;
 }
 
-gb_status gb_guess_find_time(gb_table *table, const gb_guess_columns *columns, gb_guess_time *out)
+gb_status gb_guess_find_time(gb_table *table,
+                             const gb_guess_columns *columns,
+                             bool groups,
+                             gb_guess_time *out)
 {
     gb_guess_time time = {.column = -1, .clock_column = -1, .group = -1};
     if (!choose_dates(columns, &time) && !choose_numbers(columns, false, &time) &&
@@ -455,13 +461,13 @@ gb_status gb_guess_find_time(gb_table *table, const gb_guess_columns *columns, g
     w.groups = malloc(w.table_size * sizeof *w.groups);
     if (!w.groups)
         return gb_fail(GB_ERR_MEMORY, "%s: no memory to follow its steps", table->rows.origin);
-    gb_status status = find_groups(table, columns, &w, &time);
+    gb_status status = groups ? find_groups(table, columns, &w, &time) : GB_OK;
     if (status == GB_OK)
         status = measure(table, &w, &time);
     free(w.groups);
     /* numbers that mostly fall are no clock, whatever their name */
     bool numeric = time.format > GB_TIME_FORMAT_MONTH_FIRST;
-    if (numeric && 4 * time.backward > time.steps)
+    if (numeric && 4 * time.backward > (groups ? time.steps : 0))
         time = (gb_guess_time){.column = -1, .clock_column = -1, .group = -1};
     if (status == GB_OK)
         *out = time;

@@ -28,8 +28,10 @@ typedef struct gb_guess_time {
     const char *shift_zone; /* a zone whose clocks were changed just then, or NULL */
 } gb_guess_time;
 
+/* groups: may a column part the rows? Without, numbers that ever fall are no clock. */
 GB_MUST gb_status gb_guess_find_time(gb_table *table,
                                      const gb_guess_columns *columns,
+                                     bool groups,
                                      gb_guess_time *out);
 /* Is the column called as things are that recordings are told apart by? */
 bool gb_guess_is_identity(const char *name);

@@ -61,7 +61,7 @@ static void propose(const gb_sample *sample, gb_arena *arena)
     gb_ingest_options options = gb_ingest_options_defaults();
     options.line_limit_bytes = 2048;
     const char *yaml = NULL;
-    if (gb_guess_table(sample, "fuzz.csv", &options, arena, &yaml) != GB_OK) {
+    if (gb_guess_table(sample, "fuzz.csv", &options, NULL, arena, &yaml) != GB_OK) {
         if (yaml || !gb_error_message()[0])
             abort();
         return;

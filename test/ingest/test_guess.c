@@ -40,7 +40,7 @@ static const char *propose(const char *bytes, size_t size)
     gb_ingest_options options = gb_ingest_options_defaults();
     gb_status status = gb_sample_decode(bytes, size, true, "plant [1].csv", arena, &sample);
     if (status == GB_OK)
-        status = gb_guess_table(&sample, "folder/plant [1].csv", &options, arena, &yaml);
+        status = gb_guess_table(&sample, "folder/plant [1].csv", &options, NULL, arena, &yaml);
     if (status != GB_OK)
         fail_msg("%s", gb_error_message());
     gb_stream_map_destroy(map);
@@ -341,7 +341,7 @@ static void wrong_files(void **state)
         gb_status status =
             gb_sample_decode(texts[i], strlen(texts[i]), true, "wrong.csv", arena, &sample);
         if (status == GB_OK)
-            status = gb_guess_table(&sample, "wrong.csv", &options, arena, &yaml);
+            status = gb_guess_table(&sample, "wrong.csv", &options, NULL, arena, &yaml);
         assert_int_equal(status, GB_ERR_PARSE);
         assert_non_null(strstr(gb_error_message(), "wrong.csv"));
         assert_null(yaml);
