@@ -112,6 +112,7 @@ typedef struct gb_store_options {
     const char *key_path; /* of an encrypted store; NULL: GENBA_KEY names it */
     const gb_site *site;  /* NULL: found; borrowed, must outlive the store */
     bool read_only;
+    gb_pool *pool; /* recordings are compressed with it as they are ingested; NULL: on the caller */
 } gb_store_options;
 
 /* Makes an empty store; encrypt asks for options->key_path. GB_ERR_ARGUMENT: the folder is there

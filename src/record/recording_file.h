@@ -104,8 +104,13 @@ void gb_decoded_free(gb_decoded *decoded);
 typedef struct gb_spill gb_spill;
 GB_MUST gb_status gb_spill_create(const char *folder, gb_spill **out);
 void gb_spill_destroy(gb_spill *spill); /* NULL is fine */
-GB_MUST gb_status gb_spill_write(gb_spill *spill, const gb_encoded *message, uint64_t *out_at);
-GB_MUST gb_status gb_spill_read(gb_spill *spill, uint64_t at, void *data, size_t size);
+/* Where a message lies. */
+typedef struct gb_spilled {
+    uint64_t at, serial;
+    size_t size;
+} gb_spilled;
+GB_MUST gb_status gb_spill_write(gb_spill *spill, const gb_encoded *message, gb_spilled *out);
+GB_MUST gb_status gb_spill_read(gb_spill *spill, const gb_spilled *from, void *data); /* [size] */
 void gb_spill_forget(gb_spill *spill); /* all of it: its disk space is free again */
 
 /* ---- one recording being written ---------------------------------------------------------------

@@ -29,8 +29,8 @@ typedef struct writer_stream {
 
 /* A message in the spill. */
 typedef struct waiting {
-    uint64_t at, log_time_ns;
-    size_t size;
+    gb_spilled message;
+    uint64_t log_time_ns;
     int stream;
 } waiting;
 
@@ -162,20 +162,15 @@ static gb_status write_waiting(gb_recording_writer *writer)
 {
     unsigned char *data = NULL;
     size_t room = 0;
+    for (size_t i = 0; i < writer->wait_count; i++)
+        room = writer->waits[i].message.size > room ? writer->waits[i].message.size : room;
+    if (room > 0 && !(data = malloc(room)))
+        return no_memory(writer);
     gb_status status = GB_OK;
     for (size_t i = 0; status == GB_OK && i < writer->wait_count; i++) {
         const waiting *next = &writer->waits[i];
-        if (next->size > room) {
-            unsigned char *grown = realloc(data, next->size);
-            if (!grown) {
-                status = no_memory(writer);
-                break;
-            }
-            data = grown;
-            room = next->size;
-        }
-        status = gb_spill_read(writer->spill, next->at, data, next->size);
-        gb_piece piece = {data, next->size};
+        gb_piece piece = {data, next->message.size};
+        status = gb_spill_read(writer->spill, &next->message, data);
         if (status == GB_OK)
             status = write_now(writer, writer->streams[next->stream], next->log_time_ns, &piece, 1);
     }
@@ -231,8 +226,8 @@ wait(gb_recording_writer *writer, int stream, uint64_t log_time_ns, const gb_enc
         writer->wait_room = room;
     }
     waiting *next = &writer->waits[writer->wait_count];
-    *next = (waiting){.log_time_ns = log_time_ns, .size = encoded->size, .stream = stream};
-    GB_TRY(gb_spill_write(writer->spill, encoded, &next->at));
+    *next = (waiting){.log_time_ns = log_time_ns, .stream = stream};
+    GB_TRY(gb_spill_write(writer->spill, encoded, &next->message));
     writer->wait_count++;
     return GB_OK;
 }

@@ -144,6 +144,7 @@ gb_status gb_store_open(const char *path, const gb_store_options *options, gb_st
         store->path[length - 1] = 0;
     store->read_only = options && options->read_only;
     store->site = options ? options->site : NULL;
+    store->pool = options ? options->pool : NULL;
     char *file = gb_store_join(store, CATALOGUE, NULL);
     gb_status status = file ? gb_arena_create(0, &arena) : GB_ERR_MEMORY;
     if (status == GB_OK && !gb_store_is(path))

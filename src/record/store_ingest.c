@@ -281,10 +281,12 @@ static gb_status create(gb_store *store, const gb_store_source *source, gb_store
     if (status == GB_OK)
         status = begin(ingest);
     if (status == GB_OK) {
+        gb_recording_file_options options = gb_recording_file_options_defaults();
+        options.pool = store->pool;
         ingest->target.target = (gb_recording_target){target_begin, target_open,    target_done,
                                                       target_drop,  target_destroy, ingest->folder};
         ingest->target.ingest = ingest;
-        status = gb_recording_sink_create(&ingest->target.target, NULL, &ingest->sink);
+        status = gb_recording_sink_create(&ingest->target.target, &options, &ingest->sink);
     }
     if (status != GB_OK) {
         close_ingest(ingest);

@@ -18,6 +18,7 @@ struct gb_store {
     gb_catalogue *catalogue;
     gb_site *found_site; /* owned, or NULL */
     const gb_site *site;
+    gb_pool *pool; /* borrowed, or NULL */
     bool read_only, encrypted, has_key;
     gb_key key;         /* of recordings */
     gb_audit_head head; /* the last this process wrote */
