@@ -329,6 +329,75 @@ static void wrong_arguments(void **state)
     assert_non_null(strstr(gb_error_message(), "a.csv is no MCAP file"));
 }
 
+/* ---- a disk that is full after some bytes ---- */
+
+typedef struct full_out {
+    gb_bytes_out base;
+    size_t left;
+    int *abandoned;
+} full_out;
+
+static gb_status full_write(gb_bytes_out *out, const void *data, size_t size)
+{
+    full_out *full = (full_out *)out;
+    (void)data;
+    if (size > full->left)
+        return gb_fail(GB_ERR_IO, "the disk is full");
+    full->left -= size;
+    return GB_OK;
+}
+
+static gb_status full_close(gb_bytes_out *out)
+{
+    free(out);
+    return GB_OK;
+}
+
+static void full_abandon(gb_bytes_out *out)
+{
+    *((full_out *)out)->abandoned += 1;
+    free(out);
+}
+
+/* Writes as long as it goes; what fails once must go on failing, and end in nothing. */
+static gb_status write_until_full(size_t room, int *out_abandoned)
+{
+    full_out *out = malloc(sizeof *out);
+    assert_non_null(out);
+    *out = (full_out){{full_write, full_close, full_abandon}, room, out_abandoned};
+    gb_mcap_writer_options options = combination(0);
+    gb_mcap_writer *writer = NULL;
+    gb_mcap_channel channel = {.topic = "/a", .encoding = "cdr"};
+    uint16_t id = 0;
+    unsigned char data[4096];
+    GB_TRY(gb_mcap_writer_create(&out->base, &options, &writer));
+    gb_status status = GB_OK, last = GB_OK;
+    for (int i = 0; i < CHANNELS; i++)
+        last = gb_mcap_write_channel(writer, &channel, &id);
+    for (int i = 0; i < MESSAGES; i++) {
+        gb_mcap_message message = message_of(i, data);
+        status = gb_mcap_write_message(writer, &message);
+        assert_true(last == GB_OK || status == last);
+        last = status;
+    }
+    gb_status finish = gb_mcap_writer_finish(writer);
+    assert_true(last == GB_OK || finish == last);
+    return finish;
+}
+
+static void a_full_disk_is_reported(void **state)
+{
+    (void)state;
+    bool fitted = false;
+    for (size_t room = 0; !fitted; room += 97) {
+        int abandoned = 0;
+        gb_status status = write_until_full(room, &abandoned);
+        fitted = status == GB_OK;
+        assert_true(fitted || status == GB_ERR_IO);
+        assert_int_equal(abandoned, fitted ? 0 : 1);
+    }
+}
+
 static void an_empty_file_is_whole(void **state)
 {
     (void)state;
@@ -678,6 +747,7 @@ int main(void)
         cmocka_unit_test(filters_and_the_order_of_time),
         cmocka_unit_test(bytes_do_not_depend_on_the_pool),
         cmocka_unit_test(wrong_arguments),
+        cmocka_unit_test(a_full_disk_is_reported),
         cmocka_unit_test(an_empty_file_is_whole),
         cmocka_unit_test(definitions_fill_chunks_too),
         cmocka_unit_test(sources_that_move_their_bytes),
