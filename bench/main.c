@@ -17,6 +17,7 @@ static const struct {
     {"train", "a 10.8 M-parameter language model against PyTorch", bench_train},
     {"csv", "a table of numbers in text into a store, against DuckDB writing Parquet", bench_csv},
     {"mcap", "recording files: write and read of numeric streams", bench_mcap},
+    {"clean", "units, ranges, times and spikes between a reader and a sink", bench_clean},
     {"language", "a byte-level model and its twin in PyTorch on the same batches", bench_language},
 };
 enum {

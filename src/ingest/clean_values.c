@@ -22,12 +22,53 @@ bool gb_clean_has_value_rules(const gb_clean_rules *rules)
 /* ---- sentinels --------------------------------------------------------------------------------
  */
 
+/* Counting is done in LANES sums side by side, which compilers turn into vectors; doubles count
+ * exactly far beyond a slice. */
+#define LANES 8
+
+static int64_t add_lanes(const double lanes[LANES])
+{
+    double sum = 0;
+    for (int l = 0; l < LANES; l++)
+        sum += lanes[l];
+    return (int64_t)sum;
+}
+
 static int64_t count_equal(const double *values, size_t count, double wanted)
 {
-    int64_t found = 0;
-    for (size_t i = 0; i < count; i++)
-        found += values[i] == wanted;
-    return found;
+    double lanes[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] += values[i + l] == wanted ? 1.0 : 0.0;
+    for (; i < count; i++)
+        lanes[0] += values[i] == wanted;
+    return add_lanes(lanes);
+}
+
+static int64_t count_outside(const double *values, size_t count, double min, double max)
+{
+    double lanes[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] += (values[i + l] < min ? 1.0 : 0.0) + (values[i + l] > max ? 1.0 : 0.0);
+    for (; i < count; i++)
+        lanes[0] += values[i] < min || values[i] > max;
+    return add_lanes(lanes);
+}
+
+/* Values that equal the one before them in their column. */
+static int64_t count_repeated(const double *values, size_t count, size_t size)
+{
+    double lanes[LANES] = {0};
+    size_t i = size;
+    for (; i + LANES <= count; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] += values[i + l] == values[i + l - size] ? 1.0 : 0.0;
+    for (; i < count; i++)
+        lanes[0] += values[i] == values[i - size];
+    return add_lanes(lanes);
 }
 
 static gb_status make_room_for_raw(gb_clean_desk *desk, int64_t count)
@@ -104,9 +145,8 @@ static void convert(const gb_clean_rules *rules, const double *in, double *out, 
 static void judge_range(gb_clean *clean, const gb_clean_rules *rules, const double *values)
 {
     gb_clean_desk *desk = &clean->desk;
-    int64_t size = rules->size, count = (desk->count - desk->tail) * size, found = 0;
-    for (int64_t i = 0; i < count; i++)
-        found += (values[i] < rules->range_min) | (values[i] > rules->range_max);
+    int64_t size = rules->size, count = (desk->count - desk->tail) * size;
+    int64_t found = count_outside(values, (size_t)count, rules->range_min, rules->range_max);
     clean->report->cells_out_of_range += found;
     for (int64_t i = 0; found > 0 && i < count; i++) {
         if (!(values[i] < rules->range_min || values[i] > rules->range_max))
@@ -116,12 +156,31 @@ static void judge_range(gb_clean *clean, const gb_clean_rules *rules, const doub
     }
 }
 
+/* Begins every column's run anew with the last sample, when no value equals the one before: the
+ * usual case of a measured stream. */
+static bool restart_runs(gb_clean_stream *stream, const double *values, int64_t samples)
+{
+    int64_t size = stream->rules.size, last = (samples - 1) * size;
+    for (int64_t c = 0; c < size; c++)
+        if (values[c] == stream->stuck_value[c])
+            return false;
+    if (count_repeated(values, (size_t)(samples * size), (size_t)size) > 0)
+        return false;
+    for (int64_t c = 0; c < size; c++) {
+        stream->stuck_value[c] = values[last + c];
+        stream->stuck_run[c] = values[last + c] == values[last + c];
+    }
+    return true;
+}
+
 /* The n-th equal value and those after it are stuck; a sample is, when one of its values is. */
 static void judge_stuck(gb_clean *clean, gb_clean_stream *stream, const double *values)
 {
     gb_clean_desk *desk = &clean->desk;
     gb_ingest_report *report = clean->report;
     int64_t size = stream->rules.size, limit = stream->rules.stuck_samples;
+    if (restart_runs(stream, values, desk->count - desk->tail))
+        return;
     for (int64_t i = desk->tail; i < desk->count; i++, values += size) {
         int64_t longest = 0;
         for (int64_t c = 0; c < size; c++) {
