@@ -2,7 +2,7 @@
 #include "cli.h"
 
 #include "base/words.h"
-#include "genba/store.h"
+#include "genba/ingest.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -11,8 +11,9 @@
 
 typedef struct store_options {
     bool json, encrypt;
-    const char *key, *name, *split, *owner, *residency, *stream, *group, *into;
+    const char *key, *name, *split, *owner, *residency, *stream, *group, *format;
     int64_t seed;
+    double fps;
 } store_options;
 
 static store_options asked;
@@ -408,12 +409,48 @@ static gb_status run_split(const char *path, const char *const *rest)
     return status;
 }
 
+typedef struct lerobot_export {
+    gb_store *store;
+    gb_sink *sink;
+    int64_t episodes;
+} lerobot_export;
+
+static gb_status export_episode(void *context, const gb_store_entry *entry)
+{
+    lerobot_export *e = context;
+    e->episodes++;
+    return gb_store_emit(e->store, entry->info->name, NULL, 0, GB_USE_EXPORT, e->sink);
+}
+
+/* Each recording an episode, in the order of their names. */
+static gb_status export_lerobot(gb_store *store, const gb_store_query *query, const char *folder)
+{
+    gb_lerobot_options options = gb_lerobot_options_defaults();
+    lerobot_export e = {.store = store};
+    options.fps = asked.fps;
+    GB_TRY(gb_lerobot_export_begin(folder, &options, &e.sink));
+    gb_status status = gb_store_list(store, query, export_episode, &e);
+    if (status == GB_OK && e.episodes == 0)
+        status = gb_fail(GB_ERR_NOT_FOUND, "no recording of the store is meant; genba store list "
+                                           "shows them");
+    if (status == GB_OK)
+        return gb_lerobot_export_finish(e.sink);
+    gb_sink_destroy(e.sink);
+    return status;
+}
+
 static gb_status run_export(const char *path, const char *const *rest)
 {
     gb_store *store = NULL;
     gb_store_query query = query_of();
+    bool lerobot = asked.format && strcmp(asked.format, "lerobot") == 0;
+    if (asked.format && !lerobot && strcmp(asked.format, "mcap") != 0)
+        return gb_fail(GB_ERR_ARGUMENT, "--format %s: there are mcap and lerobot", asked.format);
+    if (asked.fps > 0 && !lerobot)
+        return gb_fail(GB_ERR_ARGUMENT, "--fps belongs to --format lerobot");
     GB_TRY(open_store(path, false, &store));
-    gb_status status = gb_store_export(store, &query, rest[0]);
+    gb_status status =
+        lerobot ? export_lerobot(store, &query, rest[0]) : gb_store_export(store, &query, rest[0]);
     gb_store_close(store);
     if (status == GB_OK)
         printf("wrote the recordings to %s\n", rest[0]);
@@ -484,6 +521,8 @@ static int run_store(int argc, char **argv)
                                    {"residency", OPTION_TEXT, &asked.residency, 0, 0},
                                    {"stream", OPTION_TEXT, &asked.stream, 0, 0},
                                    {"group", OPTION_TEXT, &asked.group, 0, 0},
+                                   {"format", OPTION_TEXT, &asked.format, 0, 0},
+                                   {"fps", OPTION_NUMBER, &asked.fps, 1e-3, 1e5},
                                    {"seed", OPTION_COUNT, &asked.seed, 0, 9e15}};
     int code = options_parse(&command_store, argc, argv, options,
                              (int)(sizeof options / sizeof *options), places, 1, WORDS_MOST);
@@ -516,6 +555,7 @@ const cli_command command_store = {
     "       genba store verify STORE [--json]\n"
     "       genba store split STORE train=0.8 test=0.2 [--seed N] [--group PAIR]\n"
     "       genba store export STORE FOLDER          as plain MCAP files\n"
+    "       genba store export STORE FOLDER --format lerobot [--fps X]   a LeRobot 3.0 data set\n"
     "       genba store remove STORE NAME\n"
     "       genba store gc STORE                     frees what stopped ingests left\n\n"
     "Which recordings: --name 'press/*' --split train --owner NAME --residency JP --stream NAME.\n"
