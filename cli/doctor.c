@@ -19,6 +19,40 @@ static const optional_package packages[] = {
     {"/usr/bin/clang", "clang", "the fuzz preset"},
 };
 
+/* What was built in: each reads or records something, and comes with a package. */
+typedef struct feature {
+    const char *name, *package, *does;
+    bool built;
+} feature;
+
+static const feature features[] = {
+#ifdef GENBA_WITH_HDF5
+    {"HDF5", "libhdf5-dev", "reads .hdf5 and .h5", true},
+#else
+    {"HDF5", "libhdf5-dev", "reads .hdf5 and .h5", false},
+#endif
+#ifdef GENBA_WITH_SNDFILE
+    {"sndfile", "libsndfile1-dev", "reads WAV and FLAC", true},
+#else
+    {"sndfile", "libsndfile1-dev", "reads WAV and FLAC", false},
+#endif
+#ifdef GENBA_WITH_LIBAV
+    {"libav", "libavformat-dev", "reads and writes video", true},
+#else
+    {"libav", "libavformat-dev", "reads and writes video", false},
+#endif
+#ifdef GENBA_WITH_SNAPPY
+    {"snappy", "libsnappy-dev", "pages of most Parquet files", true},
+#else
+    {"snappy", "libsnappy-dev", "pages of most Parquet files", false},
+#endif
+#ifdef GENBA_WITH_MOSQUITTO
+    {"mosquitto", "libmosquitto-dev", "records MQTT", true},
+#else
+    {"mosquitto", "libmosquitto-dev", "records MQTT", false},
+#endif
+};
+
 static const char *yes(bool value)
 {
     return as_json ? (value ? "true" : "false") : (value ? "yes" : "no");
@@ -66,6 +100,23 @@ static void print_data(void)
         printf("          set GENBA_DATA to the folder that holds them\n");
 }
 
+static void print_features(void)
+{
+    if (as_json)
+        printf(", \"features\": {");
+    for (size_t i = 0; i < sizeof features / sizeof *features; i++) {
+        const feature *f = &features[i];
+        if (as_json)
+            printf("%s\"%s\": %s", i ? ", " : "", f->name, yes(f->built));
+        else
+            printf("%-9s %-24s %s%s%s\n", i ? "" : "features", f->name,
+                   f->built ? "built in: " : "not built in; install ", f->built ? "" : f->package,
+                   f->built ? f->does : " and build again");
+    }
+    if (as_json)
+        printf("}");
+}
+
 static void print_packages(void)
 {
     if (as_json)
@@ -92,6 +143,7 @@ static int run_doctor(int argc, char **argv)
         return code;
     print_cpu(gb_cpu_get());
     print_data();
+    print_features();
     print_packages();
     if (as_json)
         printf("}\n");
