@@ -47,8 +47,8 @@ typedef struct rows {
     const char *path;
     column *columns; /* [column_count]; the first BOOKS are bookkeeping */
     int column_count;
-    int64_t *time_ns;
-    size_t time_room;
+    int64_t *time_ns, *row; /* [rows]; row: of the file, from 1 */
+    size_t time_room, row_room;
     uint8_t *wrong; /* [rows] a row that cannot be taken */
     size_t wrong_room;
     int64_t done_rows; /* of the file, before this batch */
@@ -230,7 +230,10 @@ static gb_status read_batch(rows *r, int64_t count)
     GB_TRY(gb_parquet_grow((void **)&r->wrong, &r->wrong_room, (size_t)count + 1, 1));
     GB_TRY(gb_parquet_grow((void **)&r->time_ns, &r->time_room, (size_t)count + 1,
                            sizeof *r->time_ns));
+    GB_TRY(gb_parquet_grow((void **)&r->row, &r->row_room, (size_t)count + 1, sizeof *r->row));
     memset(r->wrong, 0, (size_t)count);
+    for (int64_t i = 0; i < count; i++)
+        r->row[i] = r->done_rows + i + 1;
     for (int i = 0; i < r->column_count; i++) {
         column *c = &r->columns[i];
         if (c->number < 0)
@@ -420,7 +423,8 @@ static gb_status append(rows *r, int64_t from, int64_t to)
         const column *c = &r->columns[i];
         int64_t entry = c->batch.row_start[from];
         size_t bytes = gb_value_type_bytes(gb_parquet_value_type(c->about));
-        gb_samples samples = {.count = to - from, .time_ns = r->time_ns + from};
+        gb_samples samples = {
+            .count = to - from, .time_ns = r->time_ns + from, .row = r->row + from};
         if (bytes == 0) {
             samples.runs = c->runs + entry;
             samples.run_sizes = c->run_sizes + entry;
@@ -549,6 +553,7 @@ static void release(rows *r)
     gb_parquet_close(r->file);
     free(r->columns);
     free(r->time_ns);
+    free(r->row);
     free(r->wrong);
     if (r->steps)
         gb_steps_free(r->steps);

@@ -82,6 +82,7 @@ typedef struct gb_parquet_chunk {
     int64_t values; /* entries: values, nulls and empty lists */
     int64_t bytes, uncompressed_bytes;
     int64_t data_at, dictionary_at; /* dictionary_at 0: none */
+    int64_t nulls;                  /* by its statistics; -1: not said */
 } gb_parquet_chunk;
 
 typedef struct gb_parquet_group {

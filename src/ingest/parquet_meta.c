@@ -153,9 +153,23 @@ static gb_status read_elements(gb_thrift *from,
 /* ---- RowGroup ---------------------------------------------------------------------------------
  */
 
+/* Statistics: only how many nulls there are. */
+static gb_status read_statistics(gb_thrift *from, gb_parquet_chunk *chunk)
+{
+    EACH_FIELD(from, field)
+    {
+        if (field.id == 3)
+            GB_TRY(gb_thrift_int(from, &field, 0, INT64_MAX, &chunk->nulls));
+        else
+            GB_TRY(gb_thrift_skip(from, &field));
+    }
+    return GB_OK;
+}
+
 static gb_status read_chunk_meta(gb_thrift *from, gb_parquet_chunk *chunk)
 {
     int number = 0;
+    chunk->nulls = -1;
     EACH_FIELD(from, field)
     {
         switch (field.id) {
@@ -181,6 +195,10 @@ static gb_status read_chunk_meta(gb_thrift *from, gb_parquet_chunk *chunk)
             break;
         case 11:
             GB_TRY(gb_thrift_int(from, &field, 0, INT64_MAX, &chunk->dictionary_at));
+            break;
+        case 12:
+            GB_TRY(gb_thrift_struct(from, &field));
+            GB_TRY(read_statistics(from, chunk));
             break;
         default:
             GB_TRY(gb_thrift_skip(from, &field));
