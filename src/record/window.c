@@ -465,6 +465,66 @@ static void read_rows(const block *b, const span *from, int64_t first, int64_t c
         write_row(b, i, sample_of(b, from->high - 1, &cursor), GB_WINDOW_PADDED);
 }
 
+enum {
+    SIDE_BY_SIDE_MOST = 64 /* streams whose columns are written row by row */
+};
+
+/* Do streams of one value each lie side by side in the rows of one matrix, all there, past only?
+ * Then the rows are written one after the other instead of the columns, which is several times
+ * faster. */
+static bool lies_side_by_side(const gb_window_index *index,
+                              const span *from,
+                              int64_t now,
+                              const gb_window_out *outs)
+{
+    int count = index->spec.stream_count;
+    const gb_window_stream *w = index->streams;
+    int64_t first = now - w[0].look_back + 1;
+    if (count < 2 || count > SIDE_BY_SIDE_MOST || !outs[0].past || first < from->low ||
+        now >= from->high || outs[0].past_stride < count)
+        return false;
+    for (int s = 0; s < count; s++) {
+        const track *t = &from->tracks[s];
+        int64_t sample = first + t->shift;
+        bool beside =
+            outs[s].past == outs[0].past + s && outs[s].past_stride == outs[0].past_stride &&
+            (outs[0].past_mask ? outs[s].past_mask == outs[0].past_mask + s : !outs[s].past_mask);
+        if (!beside || index->sizes[s] != 1 || w[s].look_back != w[0].look_back || !t->direct ||
+            !t->usable || sample < 0 || sample + w[0].look_back > t->stream->count)
+            return false;
+    }
+    return true;
+}
+
+static void read_side_by_side(const gb_window_index *index,
+                              const span *from,
+                              int64_t now,
+                              const gb_window_out *outs)
+{
+    const float *columns[SIDE_BY_SIDE_MOST];
+    int count = index->spec.stream_count;
+    int64_t rows = index->streams[0].look_back, stride = outs[0].past_stride;
+    bool clean = true;
+    for (int s = 0; s < count; s++) {
+        const track *t = &from->tracks[s];
+        columns[s] = t->stream->values + (now - rows + 1 + t->shift);
+        clean = clean && t->clean;
+    }
+    float *restrict values = outs[0].past;
+    uint8_t *restrict masks = outs[0].past_mask;
+    for (int64_t i = 0; i < rows; i++)
+        for (int s = 0; s < count; s++)
+            values[i * stride + s] = columns[s][i];
+    for (int64_t i = 0; masks && i < rows; i++) {
+        const float *row = values + i * stride;
+        if (clean)
+            memset(masks + i * stride, GB_WINDOW_PRESENT, (size_t)count);
+        else
+            for (int s = 0; s < count; s++)
+                masks[i * stride + s] = (uint8_t)(row[s] == row[s]);
+    }
+}
+
 static gb_status
 locate(const gb_window_index *index, int64_t window, const span **out_span, int64_t *out_now)
 {
@@ -490,6 +550,9 @@ gb_status gb_window_read(const gb_window_index *index, int64_t window, const gb_
     const span *from = NULL;
     int64_t now = 0;
     GB_TRY(locate(index, window, &from, &now));
+    bool past_done = lies_side_by_side(index, from, now, outs);
+    if (past_done)
+        read_side_by_side(index, from, now, outs);
     for (int s = 0; s < index->spec.stream_count; s++) {
         const gb_window_stream *w = &index->streams[s];
         int64_t size = index->sizes[s];
@@ -502,7 +565,8 @@ gb_status gb_window_read(const gb_window_index *index, int64_t window, const gb_
                    .worst = index->spec.worst,
                    .values = outs[s].past,
                    .masks = outs[s].past_mask};
-        read_rows(&b, from, now - w->look_back + 1, w->look_back);
+        if (!past_done)
+            read_rows(&b, from, now - w->look_back + 1, w->look_back);
         b.stride = outs[s].future_stride ? outs[s].future_stride : size;
         b.values = outs[s].future;
         b.masks = outs[s].future_mask;
