@@ -268,7 +268,9 @@ json_of_stat(const gb_lerobot_column *c, int stat, int64_t *at, int depth, bool 
 {
     const double *values = c->all.values + stat * c->size;
     int rank = c->is_video ? 3 : c->rank;
-    int64_t extent = c->is_video ? (depth == 0 ? 3 : 1) : c->shape[depth];
+    int64_t extent = c->is_video                  ? (depth == 0 ? 3 : 1)
+                     : depth < GB_STREAM_RANK_MAX ? c->shape[depth]
+                                                  : 0;
     json_t *list = json_array();
     for (int64_t i = 0; i < extent; i++) {
         json_t *item = depth + 1 < rank ? json_of_stat(c, stat, at, depth + 1, failed)
