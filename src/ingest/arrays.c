@@ -156,7 +156,10 @@ static gb_status plan_time(const planner *p)
 {
     const gb_map_time *time = &p->source->map->data->time;
     gb_array_plan *plan = p->plan;
-    plan->period_s = time->period_s > 0 ? time->period_s : p->source->options->period_s;
+    plan->rate_hz = time->period_s > 0 ? 1 / time->period_s : p->arrays->rate_hz;
+    plan->period_s = time->period_s > 0  ? time->period_s
+                     : plan->rate_hz > 0 ? 1 / plan->rate_hz
+                                         : p->source->options->period_s;
     plan->time_format = GB_TIME_FORMAT_NONE;
     if (!time->column)
         return GB_OK;
@@ -193,6 +196,8 @@ static bool looks_like_pixels(const gb_array *array)
 
 static gb_stream_kind infer_kind(const gb_array *array, int64_t size)
 {
+    if (array->kind >= 0)
+        return (gb_stream_kind)array->kind;
     if (array->type == GB_VALUE_BYTES)
         return strcmp(array->encoding, "utf-8") == 0 ? GB_STREAM_TEXT : GB_STREAM_IMAGE;
     if (looks_like_pixels(array))
@@ -271,8 +276,10 @@ static gb_status fill_spec(const planner *p, const gb_map_stream *from, gb_array
     const gb_array_plan *plan = p->plan;
     gb_stream_spec *spec = &to->spec;
     spec->time_base = gb_stamp_base(plan->time_format);
-    if (!plan->time && p->source->map->data->time.period_s > 0)
-        spec->rate_hz = 1 / plan->period_s;
+    if (!plan->time)
+        spec->rate_hz = plan->rate_hz;
+    if (!plan->time && p->arrays->rate_hz > 0)
+        spec->time_base = GB_TIME_START;
     if (from) {
         /* The unit of the values handed over; what stands behind converts them. */
         const char *unit = from->source_unit ? from->source_unit : from->unit;

@@ -18,6 +18,7 @@ typedef struct gb_array {
     int64_t rows;
     int rank;                          /* of one sample */
     int64_t shape[GB_STREAM_RANK_MAX]; /* [rank], each >= 1 */
+    int kind;                          /* gb_stream_kind that it is, or -1: found by its shape */
     int time_format;        /* gb_time_format when the file itself says it is a time, else -1 */
     int64_t block_rows;     /* rows best read together (a chunk); 0: any number */
     const char *unreadable; /* a constant: why it cannot be a stream; NULL: it can */
@@ -45,6 +46,7 @@ struct gb_arrays {
     void *context;        /* of the format */
     const gb_array *list; /* [count] */
     int count;
+    double rate_hz; /* rows a second, when the file says it; 0: it does not */
 };
 
 /* One stream to be: which array, which values of its samples, as what. */
@@ -58,7 +60,7 @@ typedef struct gb_array_plan {
     const gb_array *time; /* NULL: no clock */
     int64_t time_at;      /* which value of its samples */
     gb_time_format time_format;
-    double period_s;
+    double period_s, rate_hz; /* rate_hz: without a clock; 0: unknown */
     int64_t rows;
     gb_array_stream *streams; /* [stream_count] */
     int stream_count;

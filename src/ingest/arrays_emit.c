@@ -36,7 +36,7 @@ typedef struct emitter {
     int64_t time_size;
     int64_t *time_ns, *kept, *row; /* [block]; kept: rows of the block that are used; row: from 1 */
     uint8_t *quality, *reason;
-    gb_steps *steps;
+    gb_steps steps;
     int64_t last_ns, emitted;
     int recording;
 } emitter;
@@ -113,12 +113,11 @@ static gb_status open_emitter(emitter *e)
     e->row = malloc(block * sizeof *e->row);
     e->quality = malloc(block);
     e->reason = malloc(block);
-    e->steps = calloc(1, sizeof *e->steps);
     if (time) {
         e->time_size = samples_size(time);
         e->time_values = malloc(block * (size_t)e->time_size * gb_value_type_bytes(time->type));
     }
-    if (!e->lanes || !e->time_ns || !e->kept || !e->row || !e->quality || !e->reason || !e->steps ||
+    if (!e->lanes || !e->time_ns || !e->kept || !e->row || !e->quality || !e->reason ||
         (time && !e->time_values))
         return gb_fail(GB_ERR_MEMORY, "%s: no memory for a block of %zu rows", e->source->path,
                        block);
@@ -149,7 +148,7 @@ static void close_emitter(emitter *e)
     free(e->row);
     free(e->quality);
     free(e->reason);
-    free(e->steps);
+    gb_steps_free(&e->steps);
 }
 
 /* ---- times ------------------------------------------------------------------------------------
@@ -182,7 +181,7 @@ static void note_step(emitter *e, int64_t time_ns)
 {
     int64_t step;
     if (e->emitted++ > 0 && !__builtin_sub_overflow(time_ns, e->last_ns, &step))
-        gb_steps_add(e->steps, step);
+        gb_steps_add(&e->steps, step);
     e->last_ns = time_ns;
 }
 
@@ -344,7 +343,7 @@ static gb_status finish_cursors(emitter *e)
     return GB_OK;
 }
 
-static void describe_time(const emitter *e)
+static void describe_time(emitter *e)
 {
     gb_ingest_report *report = e->source->report;
     const gb_array_plan *plan = e->plan;
@@ -352,7 +351,7 @@ static void describe_time(const emitter *e)
     memset(report->time_column, 0, sizeof report->time_column);
     if (plan->time)
         snprintf(report->time_column, sizeof report->time_column, "%s", plan->time->path);
-    gb_steps_report(e->steps, report);
+    gb_steps_report(&e->steps, report);
 }
 
 static gb_status

@@ -260,7 +260,7 @@ static gb_status start(finder *f, int room)
     if (!f->context || !f->list || !sets)
         return GB_ERR_MEMORY;
     *f->context = (gb_hdf5_context){f->hdf5, sets, f->group};
-    *f->out = (gb_arrays){&gb_hdf5_array_ops, f->context, f->list, 0};
+    *f->out = (gb_arrays){.ops = &gb_hdf5_array_ops, .context = f->context, .list = f->list};
     f->room = room;
     return GB_OK;
 }
@@ -292,7 +292,8 @@ static gb_status add_set(finder *f, hid_t group, const char *name, const char *p
     if (!pairs)
         return GB_ERR_MEMORY;
     *set = (gb_hdf5_set){.path = path};
-    *array = (gb_array){.path = path, .encoding = "", .time_format = -1, .pairs = pairs};
+    *array =
+        (gb_array){.path = path, .encoding = "", .kind = -1, .time_format = -1, .pairs = pairs};
     hid_t data = H5Oopen(group, name, f->hdf5->link_access);
     if (data < 0)
         return gb_hdf5_fail(f->hdf5, path);

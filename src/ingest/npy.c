@@ -27,6 +27,7 @@ static void describe(const gb_npy_header *header, gb_array *to)
 {
     to->type = header->type;
     to->encoding = "";
+    to->kind = -1;
     to->time_format = header->time_format;
     to->unreadable = header->unreadable;
     if (header->rank > 0)

@@ -7,12 +7,15 @@
 extern const gb_reader gb_reader_csv, gb_reader_jsonl, gb_reader_json, gb_reader_blocks;
 extern const gb_reader gb_reader_lerobot, gb_reader_mcap, gb_reader_parquet;
 extern const gb_reader gb_reader_hdf5, gb_reader_npy;
+extern const gb_reader gb_reader_lerobot, gb_reader_mcap;
+extern const gb_reader gb_reader_audio, gb_reader_hdf5, gb_reader_npy;
 
 static const gb_reader *const readers[] = {
     &gb_reader_csv,     /* csv_map.c */
     &gb_reader_jsonl,   /* jsonl.c */
     &gb_reader_json,    /* jsonl.c */
     &gb_reader_blocks,  /* label_blocks.c */
+    &gb_reader_audio,   /* audio.c */
     &gb_reader_hdf5,    /* hdf5.c */
     &gb_reader_lerobot, /* lerobot_read.c */
     &gb_reader_npy,     /* npy.c */
