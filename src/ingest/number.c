@@ -208,10 +208,38 @@ gb_number_result gb_number_double(const char *text, size_t size, char decimal, d
     return GB_NUMBER_OK;
 }
 
+/* Sign and digits alone: all 20 that 64 bits may need. */
+static gb_number_result
+plain_whole(const char *text, size_t size, bool *negative, uint64_t *magnitude)
+{
+    const char *at = text, *end = text + size;
+    bool minus = at < end && *at == '-';
+    at += at < end && (*at == '-' || *at == '+');
+    uint64_t value = 0;
+    bool fits = at < end;
+    if (!fits)
+        return GB_NUMBER_NOT;
+    for (; at < end; at++) {
+        unsigned digit = (unsigned char)*at - (unsigned)'0';
+        if (digit > 9)
+            return GB_NUMBER_NOT;
+        fits = fits && value <= (UINT64_MAX - digit) / 10;
+        value = value * 10 + digit;
+    }
+    if (!fits)
+        return GB_NUMBER_TOO_LARGE;
+    *negative = minus && value != 0;
+    *magnitude = value;
+    return GB_NUMBER_OK;
+}
+
 gb_number_result
 gb_number_whole(const char *text, size_t size, char decimal, bool *negative, uint64_t *magnitude)
 {
     decimal_parts parts;
+    gb_number_result plain = plain_whole(text, size, negative, magnitude);
+    if (plain != GB_NUMBER_NOT)
+        return plain;
     if (!read_parts(text, size, decimal, &parts))
         return GB_NUMBER_NOT;
     uint64_t value = parts.digits;

@@ -1,5 +1,5 @@
 /* Numbers and stamps: exact against strtof and known instants. */
-#include "ingest/number.h"
+#include "ingest/number_fast.h"
 #include "ingest/stamp.h"
 
 #include <locale.h>
@@ -78,6 +78,108 @@ static void floats_are_the_nearest(void **state)
     }
 }
 
+/* The general way, and the fast one where it answers. */
+static void agree_double(const char *text)
+{
+    char room[GB_NUMBER_BEFORE + 128];
+    size_t size = strlen(text);
+    double expected = strtod(text, NULL), general = -7, fast = -7;
+    memset(room, '7', sizeof room); /* digits all around the field must not matter */
+    memcpy(room + GB_NUMBER_BEFORE, text, size);
+    const char *field = room + GB_NUMBER_BEFORE;
+    gb_number_result result = gb_number_double(text, size, '.', &general);
+    if (isinf(expected)) {
+        assert_int_equal(result, GB_NUMBER_TOO_LARGE);
+        return;
+    }
+    if (result != GB_NUMBER_OK || memcmp(&general, &expected, sizeof general) != 0)
+        fail_msg("%s: got %.17g, expected %.17g", text, general, expected);
+    if (gb_number_fast_double(field, size, '.', &fast) &&
+        memcmp(&fast, &expected, sizeof fast) != 0)
+        fail_msg("%s: got %.17g the fast way, expected %.17g", text, fast, expected);
+}
+
+static void doubles_are_the_nearest(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"0",
+                                        "-0",
+                                        "-0.0",
+                                        "+1",
+                                        "1.",
+                                        ".5",
+                                        "-.5",
+                                        "9007199254740993",
+                                        "9007199254740992.5",
+                                        "9007199254740993.00000000000000001",
+                                        "1.7976931348623157e308",
+                                        "1.7976931348623159e308",
+                                        "4.9e-324",
+                                        "2.4703282292062327e-324",
+                                        "2.2250738585072011e-308",
+                                        "123456789012345.6",
+                                        "1234567890123456",
+                                        "12345678901234567890e-20",
+                                        "8.988465674311580536566680721305e307",
+                                        "6929495644600919.5",
+                                        "3.14159265358979323846264338327950288",
+                                        "0.000000000000000000000000001",
+                                        "7e27",
+                                        "9007199254740991e22"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        agree_double(texts[i]);
+    for (uint64_t i = 0; i < 200000; i++) {
+        static const char *const formats[] = {"%.17g", "%.15g", "%.9g", "%.3f", "%.25g", "%.0f"};
+        uint64_t bits = gb_random_u64(3, 0, i);
+        double value;
+        char text[400];
+        memcpy(&value, &bits, sizeof value);
+        snprintf(text, sizeof text, formats[i % 3], isfinite(value) ? value : 0.0);
+        agree_double(text);
+        double sensor = (gb_random_uniform(4, 0, i) - 0.5) * pow(10, (double)(i % 18));
+        snprintf(text, sizeof text, formats[i % 6], sensor);
+        agree_double(text);
+        /* whole numbers beyond 2^53 that lie in the middle of two doubles */
+        uint64_t whole = (gb_random_u64(5, 0, i) >> (i % 11)) | 1;
+        snprintf(text, sizeof text, "%llu%s", (unsigned long long)whole, i % 2 ? "" : "e-3");
+        agree_double(text);
+    }
+}
+
+static void whole_numbers_are_exact(void **state)
+{
+    (void)state;
+    typedef struct whole_case {
+        const char *text;
+        gb_number_result result;
+        bool negative;
+        uint64_t magnitude;
+    } whole_case;
+    static const whole_case cases[] = {{"18446744073709551615", GB_NUMBER_OK, false, UINT64_MAX},
+                                       {"18446744073709551616", GB_NUMBER_TOO_LARGE, false, 0},
+                                       {"-9223372036854775808", GB_NUMBER_OK, true, 1ULL << 63},
+                                       {"000000000000000000000000017", GB_NUMBER_OK, false, 17},
+                                       {"-", GB_NUMBER_NOT, false, 0},
+                                       {"-0", GB_NUMBER_OK, false, 0},
+                                       {"1.50e1", GB_NUMBER_OK, false, 15},
+                                       {"1.0", GB_NUMBER_OK, false, 1},
+                                       {"1.5", GB_NUMBER_NOT_WHOLE, false, 0},
+                                       {"1e-99999", GB_NUMBER_NOT_WHOLE, false, 0},
+                                       {"0e99999", GB_NUMBER_OK, false, 0},
+                                       {"1e20", GB_NUMBER_TOO_LARGE, false, 0},
+                                       {"x", GB_NUMBER_NOT, false, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool negative = false;
+        uint64_t magnitude = 0;
+        gb_number_result result =
+            gb_number_whole(cases[i].text, strlen(cases[i].text), '.', &negative, &magnitude);
+        if (result != cases[i].result || negative != cases[i].negative ||
+            magnitude != cases[i].magnitude)
+            fail_msg("%s: %d %d %llu", cases[i].text, result, negative,
+                     (unsigned long long)magnitude);
+    }
+}
+
 static void what_is_no_number_is_refused(void **state)
 {
     (void)state;
@@ -86,6 +188,11 @@ static void what_is_no_number_is_refused(void **state)
         "1 2", "nan", "inf", "--1", "1-", "1e5.5", " 1",  "1 ",    "1_000", "\xEF\xBC\x91"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         float value = 5;
+        char room[64] = "77777777777777777";
+        double wide = 5;
+        memcpy(room + GB_NUMBER_BEFORE, texts[i], strlen(texts[i]) + 1);
+        if (gb_number_fast_double(room + GB_NUMBER_BEFORE, strlen(texts[i]), '.', &wide))
+            fail_msg("\"%s\" was taken for a number", texts[i]);
         if (gb_number_float(texts[i], strlen(texts[i]), '.', &value) != GB_NUMBER_NOT)
             fail_msg("\"%s\" was taken for a number", texts[i]);
         assert_true(value == 5);
@@ -186,6 +293,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floats_are_the_nearest),
+        cmocka_unit_test(doubles_are_the_nearest),
+        cmocka_unit_test(whole_numbers_are_exact),
         cmocka_unit_test(what_is_no_number_is_refused),
         cmocka_unit_test(no_locale_changes_a_number),
         cmocka_unit_test(scaled_integers_are_exact),
