@@ -193,18 +193,16 @@ typedef struct run_input {
 } run_input;
 
 /* Into a new store under the folder. */
-static void
-run_into_store(const run_input *in, gb_source *source, const gb_reader *reader, gb_pool *pool)
+static void run_into_store(const run_input *in, gb_source *source, gb_pool *pool)
 {
     char path[4096];
     gb_store *store;
     gb_store_ingest *ingest;
     gb_site *site;
     int64_t done;
-    (void)reader, (void)pool;
     snprintf(path, sizeof path, "%s/store", in->folder);
     need(gb_site_find(&site));
-    gb_store_options options = {.site = site};
+    gb_store_options options = {.site = site, .pool = pool};
     need(gb_store_init(path, false, &options));
     need(gb_store_open(path, &options, &store));
     gb_store_source from = {
@@ -247,7 +245,7 @@ static void run_stage(stage which, const run_input *in)
     } else if (which == STAGE_CLEAN) {
         need(gb_ingest_run(&source));
     } else if (which == STAGE_STORE) {
-        run_into_store(in, &source, reader, options.pool);
+        run_into_store(in, &source, options.pool);
     } else {
         gb_recording_file_options file = gb_recording_file_options_defaults();
         file.pool = options.pool;

@@ -124,27 +124,27 @@ typedef struct ingest_arguments {
 } ingest_arguments;
 
 /* Everything that can fail, so that the store is closed once. */
-static gb_status
-read_into(const ingest_arguments *a, gb_stream_map *map, gb_store *store, gb_ingest_report *report)
+static gb_status read_into(const ingest_arguments *a,
+                           gb_stream_map *map,
+                           gb_pool *pool,
+                           gb_store *store,
+                           gb_ingest_report *report)
 {
     ingest_view view = {.json = a->json, .terminal = progress_start(a->json).terminal};
     gb_ingest_listener listener = {&view, show_progress, show_note, stop_flag()};
     gb_ingest_options options = gb_ingest_options_defaults();
     options.bad_cells = a->strict ? GB_BAD_CELLS_STRICT : GB_BAD_CELLS_AS_MAPPED;
-    gb_pool *pool = NULL;
-    GB_TRY(pool_for(a->threads, &pool));
     options.pool = pool;
     gb_status status = gb_stream_map_label(map, a->owner, a->licence, a->residency, a->purpose);
     if (status == GB_OK)
         status = gb_ingest_into_store(map, a->source, &options, &listener, report, store);
     close_line(&view);
-    gb_pool_destroy(pool);
     return status;
 }
 
-static gb_status open_store(const ingest_arguments *a, gb_store **out)
+static gb_status open_store(const ingest_arguments *a, gb_pool *pool, gb_store **out)
 {
-    gb_store_options options = {.key_path = a->key};
+    gb_store_options options = {.key_path = a->key, .pool = pool};
     if (!gb_file_exists(a->store))
         GB_TRY(gb_store_init(a->store, a->key != NULL, &options));
     return gb_store_open(a->store, &options, out);
@@ -177,19 +177,23 @@ static int run_ingest(int argc, char **argv)
     }
     gb_stream_map *map = NULL;
     gb_store *store = NULL;
+    gb_pool *pool = NULL;
     gb_ingest_report report = {0};
     int64_t started_ns = gb_clock_monotonic_ns();
     gb_status status = gb_stream_map_load(a.map, &map);
     if (status == GB_OK)
-        status = open_store(&a, &store);
+        status = pool_for(a.threads, &pool);
     if (status == GB_OK)
-        status = read_into(&a, map, store, &report);
+        status = open_store(&a, pool, &store);
+    if (status == GB_OK)
+        status = read_into(&a, map, pool, store, &report);
     double seconds = (double)(gb_clock_monotonic_ns() - started_ns) / 1e9;
     if (status == GB_OK && a.json)
         print_json(&report, gb_stream_map_name(map), seconds);
     else if (store && !a.json && report.files + report.files_before > 0)
         print_report(&report, a.store, seconds);
     gb_store_close(store);
+    gb_pool_destroy(pool);
     gb_stream_map_destroy(map);
     if (status != GB_OK)
         return fail_with(status);
