@@ -1,5 +1,7 @@
 /* Lines of JSON, and JSON documents whose lists are rows: values at paths become the cells of a
  * table, and from there on everything is as with CSV (csv_map.c, csv.c). */
+#include "ingest/jsonl.h"
+
 #include "ingest/csv.h"
 #include "ingest/guess_map.h"
 #include "ingest/json_cells.h"
@@ -117,18 +119,23 @@ read_lines(const gb_source *source, const gb_input *input, table *t, int64_t lin
     return gb_csv_read_table(source, &read);
 }
 
+gb_status gb_jsonl_read(const gb_source *source, const gb_input *input)
+{
+    table t = {0};
+    GB_TRY(gb_arena_create(0, &t.arena));
+    source->report->byte_order_mark = input->first > 0;
+    gb_status status = prepare(source, &t);
+    if (status == GB_OK)
+        status = read_lines(source, input, &t, 0);
+    gb_arena_destroy(t.arena);
+    return status;
+}
+
 static gb_status read_jsonl(const gb_source *source)
 {
     gb_input input;
-    table t = {0};
     GB_TRY(gb_input_open_file(source->path, source->map->data->csv.encoding, &input));
-    source->report->byte_order_mark = input.first > 0;
-    gb_status status = gb_arena_create(0, &t.arena);
-    if (status == GB_OK)
-        status = prepare(source, &t);
-    if (status == GB_OK)
-        status = read_lines(source, &input, &t, 0);
-    gb_arena_destroy(t.arena);
+    gb_status status = gb_jsonl_read(source, &input);
     gb_input_close(&input);
     return status;
 }
@@ -243,24 +250,29 @@ static gb_status read_rows_of(document *d, const json_t *root)
     return GB_OK;
 }
 
-static gb_status read_document(const gb_source *source)
+gb_status gb_json_read_rows(const gb_source *source, const json_t *root)
 {
-    json_t *root = NULL;
     table t = {0};
     document d = {.source = source, .t = &t};
-    GB_TRY(gb_json_open(source->path, DOCUMENT_BYTES, &root));
-    gb_status status = gb_arena_create(0, &t.arena);
-    if (status == GB_OK)
-        status = prepare(source, &t);
     gb_ingest_report before = *source->report;
-    struct stat about;
+    GB_TRY(gb_arena_create(0, &t.arena));
+    gb_status status = prepare(source, &t);
     if (status == GB_OK)
         status = read_rows_of(&d, root);
-    if (status == GB_OK && stat(source->path, &about) == 0)
-        source->report->bytes += (int64_t)about.st_size;
     if (status != GB_OK)
         gb_csv_take_back(&before, source->report);
     gb_arena_destroy(t.arena);
+    return status;
+}
+
+static gb_status read_document(const gb_source *source)
+{
+    json_t *root = NULL;
+    struct stat about;
+    GB_TRY(gb_json_open(source->path, DOCUMENT_BYTES, &root));
+    gb_status status = gb_json_read_rows(source, root);
+    if (status == GB_OK && stat(source->path, &about) == 0)
+        source->report->bytes += (int64_t)about.st_size;
     json_decref(root);
     return status;
 }

@@ -17,7 +17,10 @@ typedef struct passage {
     int64_t first_line; /* lines of the file before the rows */
     char label[GB_STREAM_NAME_MAX + 1];
     bool begun;
-    int64_t blocks;
+    int64_t blocks, recordings; /* seen; those with rows */
+    gb_arena *arena;
+    gb_layout layout; /* of the first block; all others are laid out alike */
+    bool laid_out;
 } passage;
 
 static bool is_blank_line(const char *text, size_t size)
@@ -66,7 +69,7 @@ static gb_status keep_row(passage *p, const char *text, size_t size)
     return GB_OK;
 }
 
-static gb_status read_rows(passage *p, const gb_source *source, gb_rows *rows, gb_arena *arena)
+static gb_status read_rows(passage *p, const gb_source *source, gb_rows *rows)
 {
     const gb_map_csv *csv = &source->map->data->csv;
     gb_layout_hints hints = {.delimiter = (char)csv->delimiter,
@@ -74,11 +77,12 @@ static gb_status read_rows(passage *p, const gb_source *source, gb_rows *rows, g
                              .header = csv->header == GB_HEADER_YES ? GB_HEADER_YES : GB_HEADER_NO,
                              .widths = csv->widths,
                              .width_count = csv->widths_count};
-    gb_layout layout;
-    GB_TRY(gb_layout_find(rows, &hints, arena, &layout));
+    if (!p->laid_out)
+        GB_TRY(gb_layout_find(rows, &hints, p->arena, &p->layout));
+    p->laid_out = true;
     gb_csv_table table = {.input = &rows->input,
-                          .layout = &layout,
-                          .cutting = {.delimiter = layout.delimiter,
+                          .layout = &p->layout,
+                          .cutting = {.delimiter = p->layout.delimiter,
                                       .widths = csv->widths,
                                       .width_count = csv->widths_count},
                           .lines_before = p->first_line,
@@ -119,28 +123,26 @@ static gb_status end_block(passage *p)
     if (!p->begun)
         return GB_OK;
     p->begun = false;
+    p->blocks++;
     if (p->size == 0)
         return lone_label(p);
-    snprintf(name, sizeof name, "%.500s/%04lld", p->source->name, (long long)p->blocks++);
+    snprintf(name, sizeof name, "%.500s/%04lld", p->source->name, (long long)p->recordings);
     gb_ingest_watch watch = *p->source->watch; /* what is told of bytes would be the block's */
     watch.segment = NULL;
     watch.progress = NULL;
     gb_source source = *p->source;
     source.name = name;
     source.watch = &watch;
-    gb_arena *arena = NULL;
     gb_ingest_report before = *source.report;
     GB_TRY(gb_input_open_memory(p->text, p->size, p->source->path, "utf-8", &input));
     GB_TRY(gb_rows_open_input(&input, source.options->line_limit_bytes, &rows, &mark));
-    gb_status status = gb_arena_create(0, &arena);
-    if (status == GB_OK)
-        status = read_rows(p, &source, &rows, arena);
-    gb_arena_destroy(arena);
+    gb_status status = read_rows(p, &source, &rows);
     gb_rows_close(&rows);
     source.report->bytes = before.bytes;
     p->size = 0;
     bool no_row = status == GB_ERR_PARSE && source.report->rows_stored == before.rows_stored &&
                   source.report->rows_rejected > before.rows_rejected;
+    p->recordings += status == GB_OK;
     return no_row && !is_strict(p->source) ? GB_OK : status;
 }
 
@@ -176,9 +178,11 @@ static gb_status read_lines(passage *p, gb_lines *lines)
             GB_TRY(watch->progress(watch->context, lines->decoder.at, lines->input->size));
     }
     GB_TRY(end_block(p));
-    return p->blocks > 0 ? GB_OK
-                         : gb_fail(GB_ERR_PARSE, "%s: only blank lines, expected blocks of rows",
-                                   source->path);
+    if (p->recordings > 0)
+        return GB_OK;
+    return gb_fail(GB_ERR_PARSE, "%s: %s", source->path,
+                   p->blocks > 0 ? "no row of its blocks could be used, expected a label and rows"
+                                 : "only blank lines, expected blocks of rows");
 }
 
 static gb_status read_source(const gb_source *source)
@@ -188,7 +192,9 @@ static gb_status read_source(const gb_source *source)
     gb_input input;
     gb_lines lines;
     GB_TRY(gb_input_open_file(source->path, source->map->data->csv.encoding, &input));
-    gb_status status = gb_lines_open(&input, source->options->line_limit_bytes, &lines);
+    gb_status status = gb_arena_create(0, &p.arena);
+    if (status == GB_OK)
+        status = gb_lines_open(&input, source->options->line_limit_bytes, &lines);
     if (status == GB_OK) {
         status = read_lines(&p, &lines);
         gb_lines_close(&lines);
@@ -197,6 +203,7 @@ static gb_status read_source(const gb_source *source)
         source->report->bytes += input.size;
     else
         gb_csv_take_back(&before, source->report);
+    gb_arena_destroy(p.arena);
     free(p.text);
     gb_input_close(&input);
     return status;
