@@ -166,6 +166,11 @@ static int run_ingest(int argc, char **argv)
                              &a.source, 1, 1);
     if (code >= 0)
         return code;
+    if (guess && (a.map || a.store || a.key || a.strict || a.json)) {
+        fprintf(stderr,
+                "genba ingest: --guess only prints a map; it has no use for other options\n");
+        return EXIT_USAGE;
+    }
     if (guess)
         return print_guess(a.source);
     if (!a.map || !a.store) {
@@ -190,7 +195,8 @@ static int run_ingest(int argc, char **argv)
     double seconds = (double)(gb_clock_monotonic_ns() - started_ns) / 1e9;
     if (status == GB_OK && a.json)
         print_json(&report, gb_stream_map_name(map), seconds);
-    else if (store && !a.json && report.files + report.files_before > 0)
+    else if (store && !a.json && report.files + report.files_before > 0 &&
+             (status == GB_OK || status == GB_ERR_INTERRUPTED))
         print_report(&report, a.store, seconds);
     gb_store_close(store);
     gb_pool_destroy(pool);

@@ -109,8 +109,9 @@ static gb_status run_init(const char *path, const char *const *rest)
 {
     gb_store_options options = {.key_path = asked.key};
     (void)rest;
-    GB_TRY(gb_store_init(path, asked.encrypt, &options));
-    printf("made an empty%s store at %s\n", asked.encrypt ? " encrypted" : "", path);
+    bool encrypt = asked.encrypt || asked.key;
+    GB_TRY(gb_store_init(path, encrypt, &options));
+    printf("made an empty%s store at %s\n", encrypt ? " encrypted" : "", path);
     return GB_OK;
 }
 
@@ -507,10 +508,41 @@ static int unknown_verb(const char *word)
     return EXIT_USAGE;
 }
 
+/* An option that the verb does not use is a mistake worth telling. */
+static int refuse_unused(const char *verb_name)
+{
+    const struct {
+        const char *option, *verbs;
+        bool given;
+    } uses[] = {
+        {"--json", "list show verify", asked.json},
+        {"--encrypt", "init", asked.encrypt},
+        {"--name", "list split export", asked.name != NULL},
+        {"--split", "list split export", asked.split != NULL},
+        {"--owner", "list split export remove", asked.owner != NULL},
+        {"--residency", "list split export remove", asked.residency != NULL},
+        {"--stream", "list split export remove", asked.stream != NULL},
+        {"--group", "split", asked.group != NULL},
+        {"--seed", "split", asked.seed >= 0},
+        {"--format", "export", asked.format != NULL},
+        {"--fps", "export", asked.fps > 0},
+    };
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
+        if (uses[i].given && !strstr(uses[i].verbs, verb_name)) {
+            fprintf(stderr, "genba store %s has no use for %s; it belongs to: %s\n", verb_name,
+                    uses[i].option, uses[i].verbs);
+            return EXIT_USAGE;
+        }
+    }
+    if (asked.seed < 0)
+        asked.seed = 1;
+    return -1;
+}
+
 static int run_store(int argc, char **argv)
 {
     static const char *places[WORDS_MOST + 1];
-    asked = (store_options){.seed = 1};
+    asked = (store_options){.seed = -1};
     memset(places, 0, sizeof places);
     const option_spec options[] = {{"json", OPTION_FLAG, &asked.json, 0, 0},
                                    {"encrypt", OPTION_FLAG, &asked.encrypt, 0, 0},
@@ -542,6 +574,9 @@ static int run_store(int argc, char **argv)
                 found->wants);
         return EXIT_USAGE;
     }
+    code = refuse_unused(found->name);
+    if (code >= 0)
+        return code;
     gb_status status = found->run(places[1], places + 2);
     return status == GB_OK ? EXIT_DONE : fail_with(status);
 }

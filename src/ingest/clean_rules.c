@@ -51,8 +51,8 @@ static gb_status add_number(settling *s, const char *key, double value)
 /* ---- units ------------------------------------------------------------------------------------
  */
 
-/* The unit stored, as a UCUM code; an unknown one stays as it is as long as nothing is converted.
- */
+/* The unit stored, as a UCUM code. One that the map writes must be known; one that the source
+ * brings stays as it is as long as nothing is converted. */
 static gb_status settle_units(
     settling *s, double *scale, double *offset, const char **out_unit, const char **out_raw)
 {
@@ -71,7 +71,10 @@ static gb_status settle_units(
             return gb_fail_context(GB_ERR_SCHEMA, "%s: stream %s", s->map->origin, s->spec->name);
     }
     gb_unit unit;
-    if (stored[0] && gb_unit_parse(stored, &unit) == GB_OK) {
+    gb_status known = stored[0] ? gb_unit_parse(stored, &unit) : GB_ERR_NOT_FOUND;
+    if (mapped[0] && known != GB_OK && known != GB_ERR_UNSUPPORTED)
+        return gb_fail_context(GB_ERR_SCHEMA, "%s: stream %s", s->map->origin, s->spec->name);
+    if (known == GB_OK) {
         if (unit.note)
             GB_TRY(add_pair(s, "unit_note", unit.note));
         stored = gb_arena_text(s->arena, unit.code);

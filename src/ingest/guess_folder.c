@@ -323,9 +323,13 @@ static gb_status guess_folder(const char *path,
                               gb_arena *arena,
                               const char **out_yaml)
 {
-    char *anything[] = {"*"};
+    char inside[4096], *anything[] = {"*"};
+    int length = snprintf(inside, sizeof inside, "%s/meta/info.json", path);
+    const gb_reader *lerobot = gb_reader_find("lerobot");
+    if (length > 0 && length < (int)sizeof inside && gb_file_exists(inside) && lerobot->guess)
+        return lerobot->guess(inside, options, arena, out_yaml);
     gb_map_data data = {.files = anything, .files_count = 1};
-    gb_stream_map all = {.data = &data, .origin = "the pattern *"};
+    gb_stream_map all = {.data = &data, .origin = "all files"};
     folder f = {.path = path};
     GB_TRY(gb_folder_list(&all, path, &f.files));
     gb_status status = guess_listed(&f, options, arena, out_yaml);

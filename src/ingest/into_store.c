@@ -26,6 +26,7 @@ typedef struct job {
     int64_t files_done, bytes_done;
     int64_t started_ns, told_ns;
     int64_t bytes_skipped; /* of files read before: no part of the rate */
+    bool store_failed;
 } job;
 
 /* The file being read. */
@@ -88,18 +89,21 @@ static gb_status on_drift(void *context, const char *file, const char *message)
     return GB_OK;
 }
 
+static gb_status stopped(const char *path)
+{
+    return gb_fail(GB_ERR_INTERRUPTED,
+                   "%s: stopped; what is whole is in the store, and the same command goes on from "
+                   "there",
+                   path);
+}
+
 static gb_status on_progress(void *context, int64_t bytes_done, int64_t bytes_all)
 {
     reading *r = context;
     (void)bytes_all;
     tell_progress(r->job, r->file->path, bytes_done);
     const volatile int *stop = r->job->listener->stop;
-    if (stop && *stop)
-        return gb_fail(GB_ERR_INTERRUPTED,
-                       "%s: stopped; what was read is in the store, and the same command goes on "
-                       "from there",
-                       r->file->path);
-    return GB_OK;
+    return stop && *stop ? stopped(r->file->path) : GB_OK;
 }
 
 static gb_status commit(reading *r, int64_t source_to, const void *state, size_t state_size)
@@ -212,7 +216,11 @@ static gb_status ingest_file(job *j, const gb_folder_file *file)
                              .map_text = j->map->text,
                              .policy = ""};
     GB_TRY(identify(file->path, checksum, sizeof checksum, &about.bytes));
-    GB_TRY(gb_store_ingest_begin(j->store, &about, &r.ingest, &done));
+    gb_status begun = gb_store_ingest_begin(j->store, &about, &r.ingest, &done);
+    if (begun != GB_OK) { /* the store's fault: other files would fare no better */
+        j->store_failed = true;
+        return begun;
+    }
     if (done >= about.bytes && done > 0) {
         j->report->files_before++;
         j->bytes_skipped += file->bytes;
@@ -249,8 +257,10 @@ static gb_status ingest_files(job *j)
     for (int64_t i = 0; i < j->files.count; i++) {
         const gb_folder_file *file = &j->files.files[i];
         tell_progress(j, file->path, 0);
+        if (j->listener->stop && *j->listener->stop)
+            return stopped(file->path);
         status = ingest_file(j, file);
-        if (status != GB_OK && (strict || !is_the_files_fault(status)))
+        if (status != GB_OK && (strict || j->store_failed || !is_the_files_fault(status)))
             return status;
         if (status != GB_OK) {
             failed++;
