@@ -95,6 +95,7 @@ static gb_status add_column(gb_parquet_table *t, int column)
     gb_array *array = &t->list[t->count];
     gb_parquet_table_array *behind = &t->arrays[t->count++];
     *array = (gb_array){.path = about->name,
+                        .kind = -1,
                         .encoding = "",
                         .rows = t->file->rows,
                         .time_format = is_time(about) ? (int)GB_TIME_FORMAT_EPOCH_NS : -1,
@@ -219,6 +220,7 @@ gb_status gb_parquet_table_join(gb_parquet_table *t,
         to->size += part->count;
     }
     *array = (gb_array){.path = name,
+                        .kind = -1,
                         .type = to->type,
                         .encoding = "",
                         .rows = t->file->rows,
