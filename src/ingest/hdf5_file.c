@@ -3,7 +3,8 @@
 #ifdef GENBA_WITH_HDF5
 #include "ingest/hdf5_file.h"
 
-#include <ctype.h>
+#include "ingest/natural.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,28 +144,9 @@ typedef struct listing {
     gb_status status;
 } listing;
 
-/* Digits compare as numbers, everything else as bytes. */
-static int compare_natural(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
-    const unsigned char *x = (const unsigned char *)((const gb_hdf5_name *)a)->text;
-    const unsigned char *y = (const unsigned char *)((const gb_hdf5_name *)b)->text;
-    for (; *x && *y; x++, y++) {
-        if (!isdigit(*x) || !isdigit(*y)) {
-            if (*x != *y)
-                return *x < *y ? -1 : 1;
-            continue;
-        }
-        size_t zeros_x = strspn((const char *)x, "0"), zeros_y = strspn((const char *)y, "0");
-        size_t size_x = strspn((const char *)x + zeros_x, "0123456789");
-        size_t size_y = strspn((const char *)y + zeros_y, "0123456789");
-        int order = size_x != size_y ? (size_x < size_y ? -1 : 1)
-                                     : memcmp(x + zeros_x, y + zeros_y, size_x);
-        if (order != 0 || zeros_x != zeros_y)
-            return order != 0 ? order : zeros_x < zeros_y ? -1 : 1;
-        x += zeros_x + size_x - 1;
-        y += zeros_y + size_y - 1;
-    }
-    return (*x > 0) - (*y > 0);
+    return gb_natural_compare(((const gb_hdf5_name *)a)->text, ((const gb_hdf5_name *)b)->text);
 }
 
 static gb_status add_name(listing *l, hid_t group, const char *name)
@@ -213,7 +195,7 @@ gb_status gb_hdf5_list(
     if (done < 0)
         return gb_hdf5_fail(hdf5, "the list of a group");
     if (l.count > 0)
-        qsort(l.names, (size_t)l.count, sizeof *l.names, compare_natural);
+        qsort(l.names, (size_t)l.count, sizeof *l.names, compare_names);
     *out = l.names;
     *out_count = l.count;
     return GB_OK;
