@@ -2,6 +2,7 @@
 #include "ingest/apart.h"
 
 #include "ingest/apart_wire.h"
+#include "ingest/run.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -315,31 +316,6 @@ static bool is_sound(gb_ingest_report *report)
     return sound;
 }
 
-/* The child's report began at zero; the filters behind the sink have been counting here. */
-static void add_report(gb_ingest_report *to, const gb_ingest_report *from)
-{
-    to->files += from->files;
-    to->bytes += from->bytes;
-    to->rows_read += from->rows_read;
-    to->rows_stored += from->rows_stored;
-    to->rows_rejected += from->rows_rejected;
-    to->cells_bad += from->cells_bad;
-    to->cells_missing += from->cells_missing;
-    to->period_ns = from->period_ns;
-    to->jitter_ns = from->jitter_ns;
-    if (from->longest_step_ns > to->longest_step_ns)
-        to->longest_step_ns = from->longest_step_ns;
-    for (int i = 0; i < from->example_count && to->example_count < GB_INGEST_EXAMPLES; i++)
-        to->examples[to->example_count++] = from->examples[i];
-    for (int i = 0; i < from->left_out_count; i++) {
-        if (i < GB_INGEST_LEFT_OUT && to->left_out_count < GB_INGEST_LEFT_OUT)
-            to->left_out[to->left_out_count] = from->left_out[i];
-        to->left_out_count++;
-    }
-    to->time_format = from->time_format;
-    memcpy(to->time_column, from->time_column, sizeof to->time_column);
-}
-
 static gb_status on_done(parent *p, gb_wire_in *in)
 {
     uint64_t code = gb_wire_u64(in);
@@ -353,7 +329,8 @@ static gb_status on_done(parent *p, gb_wire_in *in)
         memcpy(&told, report, sizeof told);
         if (!is_sound(&told))
             return broken(p);
-        add_report(p->source->report, &told);
+        /* It began at zero; the filters behind the sink have been counting here. */
+        gb_ingest_report_add(p->source->report, &told);
     }
     p->done = true;
     return code == GB_OK ? GB_OK : gb_fail((gb_status)code, "%s", message ? message : "");

@@ -1,6 +1,8 @@
 /* Lists the files that a stream map's patterns match. Opens none of them. */
 #include "ingest/folder.h"
 
+#include "ingest/reader.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
@@ -64,7 +66,7 @@ static gb_status add(listing *l, const char *path, const char *relative, int64_t
         to->room = room;
     }
     gb_folder_file *file = &to->files[to->count];
-    *file = (gb_folder_file){strdup(path), without_ending(relative), bytes};
+    *file = (gb_folder_file){strdup(path), without_ending(relative), bytes, NULL, 0};
     to->count++;
     to->bytes += bytes;
     return file->path && file->name ? GB_OK : no_memory(l);
@@ -138,6 +140,9 @@ gb_status gb_folder_list(const gb_stream_map *map, const char *path, gb_folder_f
     gb_status status = S_ISDIR(about.st_mode)
                            ? list_folder(&l)
                            : add(&l, path, slash ? slash + 1 : path, (int64_t)about.st_size);
+    if (status == GB_OK && map->data->reader &&
+        gb_reader_takes_folders(gb_reader_find(map->data->reader)))
+        status = gb_folder_group(map, path, &found);
     if (status != GB_OK) {
         gb_folder_free(&found);
         return status;
@@ -149,8 +154,14 @@ gb_status gb_folder_list(const gb_stream_map *map, const char *path, gb_folder_f
 void gb_folder_free(gb_folder_files *files)
 {
     for (int64_t i = 0; i < files->count; i++) {
-        free(files->files[i].path);
-        free(files->files[i].name);
+        gb_folder_file *file = &files->files[i];
+        for (int64_t p = 0; p < file->part_count; p++) {
+            free(file->parts[p].path);
+            free(file->parts[p].name);
+        }
+        free(file->parts);
+        free(file->path);
+        free(file->name);
     }
     free(files->files);
     *files = (gb_folder_files){0};

@@ -109,8 +109,7 @@ gb_status gb_ingest_run(const gb_source *source)
 
 /* One file into the dataset, all or none. */
 static gb_status read_one(const gb_stream_map *map,
-                          const char *path,
-                          const char *name,
+                          const gb_folder_file *file,
                           const gb_ingest_options *options,
                           gb_ingest_report *report,
                           gb_dataset *dataset)
@@ -121,8 +120,10 @@ static gb_status read_one(const gb_stream_map *map,
     gb_status status = gb_dataset_sink_create(read, &sink);
     gb_ingest_watch nobody = {0};
     gb_source source = {.map = map,
-                        .path = path,
-                        .name = name,
+                        .path = file->path,
+                        .name = file->name,
+                        .parts = file->parts,
+                        .part_count = file->part_count,
                         .options = options,
                         .report = report,
                         .watch = &nobody,
@@ -150,8 +151,7 @@ static gb_status read_all(const gb_stream_map *map,
     GB_TRY(gb_folder_list(map, path, &list));
     gb_status status = GB_OK;
     for (int64_t i = 0; status == GB_OK && i < list.count; i++)
-        status = read_one(map, list.files[i].path, list.files[i].name, &settled,
-                          report ? report : &unread, dataset);
+        status = read_one(map, &list.files[i], &settled, report ? report : &unread, dataset);
     gb_folder_free(&list);
     return status;
 }
@@ -206,6 +206,8 @@ gb_status gb_ingest_to_sink(const gb_stream_map *map,
         gb_source source = {.map = map,
                             .path = list.files[i].path,
                             .name = list.files[i].name,
+                            .parts = list.files[i].parts,
+                            .part_count = list.files[i].part_count,
                             .options = &settled,
                             .report = report,
                             .watch = &nobody,

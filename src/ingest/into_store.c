@@ -166,6 +166,21 @@ static gb_status identify(const char *path, char *out, size_t room, int64_t *out
     return GB_OK;
 }
 
+static gb_status identify_folder(const gb_stream_map *map,
+                                 const gb_folder_file *folder,
+                                 char *out,
+                                 size_t room,
+                                 int64_t *out_bytes)
+{
+    unsigned char hash[GB_HASH_BYTES];
+    char hex[2 * GB_HASH_BYTES + 1];
+    GB_TRY(gb_folder_identify(map, folder, WHOLE_HASH_BYTES, hash));
+    gb_hash_hex(hash, hex);
+    snprintf(out, room, "folder-blake2b:%s", hex);
+    *out_bytes = folder->bytes;
+    return GB_OK;
+}
+
 /* ---- one file ---------------------------------------------------------------------------------
  */
 
@@ -187,6 +202,8 @@ static gb_status read_file(reading *r, const char *name, int64_t done)
     gb_source source = {.map = r->job->map,
                         .path = r->file->path,
                         .name = name,
+                        .parts = r->file->parts,
+                        .part_count = r->file->part_count,
                         .options = r->job->options,
                         .report = &r->report,
                         .watch = &watch,
@@ -221,6 +238,11 @@ static gb_status ingest_file(job *j, const gb_folder_file *file)
         j->store_failed = true;
         return begun;
     }
+    if (file->parts)
+        GB_TRY(identify_folder(j->map, file, checksum, sizeof checksum, &about.bytes));
+    else
+        GB_TRY(identify(file->path, checksum, sizeof checksum, &about.bytes));
+    GB_TRY(gb_store_ingest_begin(j->store, &about, &r.ingest, &done));
     if (done >= about.bytes && done > 0) {
         j->report->files_before++;
         j->bytes_skipped += file->bytes;
@@ -246,7 +268,7 @@ static bool is_the_files_fault(gb_status status)
 {
     return status == GB_ERR_PARSE || status == GB_ERR_SCHEMA || status == GB_ERR_SHAPE ||
            status == GB_ERR_CORRUPT || status == GB_ERR_MISMATCH || status == GB_ERR_NOT_FOUND ||
-           status == GB_ERR_NUMERIC || status == GB_ERR_ARGUMENT;
+           status == GB_ERR_NUMERIC || status == GB_ERR_ARGUMENT || status == GB_ERR_UNSUPPORTED;
 }
 
 static gb_status ingest_files(job *j)

@@ -16,7 +16,8 @@ enum {
     HAS_XMAX = 8,
     HAS_YMAX = 16,
     HAS_ALL = 31,
-    NUMBER_BYTES_MAX = 64
+    NUMBER_BYTES_MAX = 64,
+    TEXT_BYTES_MAX = 4096 /* of a name, a number, a path */
 };
 
 typedef struct voc {
@@ -137,6 +138,9 @@ static gb_status on_text(voc *v)
         end--;
     if (from == end)
         return GB_OK;
+    if (v->text_size * (v->text != NULL) + (size_t)(end - from) > TEXT_BYTES_MAX)
+        return gb_fail(GB_ERR_SCHEMA, "%s: a text of more than %d bytes", v->xml.origin,
+                       TEXT_BYTES_MAX);
     const char *before = v->text ? v->text : "";
     v->text = gb_arena_format(v->arena, "%s%.*s", before, (int)(end - from), from);
     v->text_size = v->text ? strlen(v->text) : 0;

@@ -8,7 +8,7 @@ extern const gb_reader gb_reader_csv, gb_reader_jsonl, gb_reader_json, gb_reader
 extern const gb_reader gb_reader_lerobot, gb_reader_mcap, gb_reader_parquet;
 extern const gb_reader gb_reader_hdf5, gb_reader_npy;
 extern const gb_reader gb_reader_lerobot, gb_reader_mcap;
-extern const gb_reader gb_reader_audio, gb_reader_hdf5, gb_reader_npy;
+extern const gb_reader gb_reader_audio, gb_reader_hdf5, gb_reader_images, gb_reader_npy;
 
 static const gb_reader *const readers[] = {
     &gb_reader_csv,     /* csv_map.c */
@@ -17,6 +17,7 @@ static const gb_reader *const readers[] = {
     &gb_reader_blocks,  /* label_blocks.c */
     &gb_reader_audio,   /* audio.c */
     &gb_reader_hdf5,    /* hdf5.c */
+    &gb_reader_images,  /* images.c */
     &gb_reader_lerobot, /* lerobot_read.c */
     &gb_reader_npy,     /* npy.c */
     &gb_reader_mcap,    /* mcap.c */
@@ -55,6 +56,11 @@ const gb_reader *gb_reader_for_file(const char *path)
             if (ends_with(path, *end))
                 return readers[i];
     return NULL;
+}
+
+bool gb_reader_takes_folders(const gb_reader *reader)
+{
+    return reader == &gb_reader_images;
 }
 
 gb_recording_info gb_map_info(const gb_stream_map *map, const char *name, const char *source)

@@ -3,6 +3,7 @@
 #ifndef GENBA_INGEST_READER_H
 #define GENBA_INGEST_READER_H
 
+#include "ingest/folder.h"
 #include "ingest/map.h"
 
 #include "genba/sink.h"
@@ -29,10 +30,14 @@ typedef struct gb_ingest_watch {
     gb_status (*segment)(void *context, int64_t source_to, const void *state, size_t state_size);
 } gb_ingest_watch;
 
-/* One file to be read. Everything is borrowed; nothing here is NULL but watch's functions. */
+/* One file to be read, or one folder. Everything is borrowed; nothing here is NULL but watch's
+ * functions and parts. */
 typedef struct gb_source {
     const gb_stream_map *map;
     const char *path, *name; /* the file; the recording's name, or the beginning of it */
+    const gb_folder_file
+        *parts; /* [part_count] files of a folder (gb_reader_takes_folders), NULL */
+    int64_t part_count;
     const gb_ingest_options *options;
     gb_ingest_report *report;
     const gb_ingest_watch *watch;
@@ -61,6 +66,8 @@ typedef struct gb_reader {
 const gb_reader *gb_reader_find(const char *name);
 /* The reader for a file's name or first bytes, or NULL. */
 const gb_reader *gb_reader_for_file(const char *path);
+/* Reads all files of a folder into one recording; never a file alone: then parts is that file. */
+bool gb_reader_takes_folders(const gb_reader *reader);
 
 /* The texts of a recording as the map has them. */
 gb_recording_info gb_map_info(const gb_stream_map *map, const char *name, const char *source);
