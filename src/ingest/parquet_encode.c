@@ -125,7 +125,7 @@ bool gb_parquet_number_values(const unsigned char *data,
         size_t slot = hash_bytes(at, size) & (slots - 1);
         for (; table[slot] != 0; slot = (slot + 1) & (slots - 1)) {
             const unsigned char *other = value_at(&v, first[table[slot] - 1], &other_size);
-            if (other_size == size && memcmp(other, at, size) == 0)
+            if (other_size == size && (size == 0 || memcmp(other, at, size) == 0))
                 break;
         }
         if (table[slot] == 0) {
