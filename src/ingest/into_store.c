@@ -232,17 +232,15 @@ static gb_status ingest_file(job *j, const gb_folder_file *file)
                              .map = j->map->data->name,
                              .map_text = j->map->text,
                              .policy = ""};
-    GB_TRY(identify(file->path, checksum, sizeof checksum, &about.bytes));
+    if (file->parts)
+        GB_TRY(identify_folder(j->map, file, checksum, sizeof checksum, &about.bytes));
+    else
+        GB_TRY(identify(file->path, checksum, sizeof checksum, &about.bytes));
     gb_status begun = gb_store_ingest_begin(j->store, &about, &r.ingest, &done);
     if (begun != GB_OK) { /* the store's fault: other files would fare no better */
         j->store_failed = true;
         return begun;
     }
-    if (file->parts)
-        GB_TRY(identify_folder(j->map, file, checksum, sizeof checksum, &about.bytes));
-    else
-        GB_TRY(identify(file->path, checksum, sizeof checksum, &about.bytes));
-    GB_TRY(gb_store_ingest_begin(j->store, &about, &r.ingest, &done));
     if (done >= about.bytes && done > 0) {
         j->report->files_before++;
         j->bytes_skipped += file->bytes;

@@ -6,8 +6,6 @@
 
 extern const gb_reader gb_reader_csv, gb_reader_jsonl, gb_reader_json, gb_reader_blocks;
 extern const gb_reader gb_reader_lerobot, gb_reader_mcap, gb_reader_parquet;
-extern const gb_reader gb_reader_hdf5, gb_reader_npy;
-extern const gb_reader gb_reader_lerobot, gb_reader_mcap;
 extern const gb_reader gb_reader_audio, gb_reader_hdf5, gb_reader_images, gb_reader_npy;
 
 static const gb_reader *const readers[] = {
