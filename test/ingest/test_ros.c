@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -446,6 +447,33 @@ static void wrong_schemas_are_refused(void **state)
     gb_arena_destroy(arena);
 }
 
+/* Three files of rosbag2, by the map people start from. */
+static void reads_files_of_rosbag2(void **state)
+{
+    (void)state;
+    const char *data = getenv("GENBA_DATA");
+    char path[4096];
+    if (!data) {
+        print_message("GENBA_DATA is not set: no files of rosbag2 to read\n");
+        skip();
+    }
+    gb_stream_map *map = NULL;
+    gb_dataset *dataset = NULL;
+    gb_ingest_report report = {0};
+    snprintf(path, sizeof path, "%s/mcap_samples", data);
+    assert_int_equal(gb_stream_map_load(GENBA_SOURCE_DIR "/examples/maps/rosbag.yaml", &map),
+                     GB_OK);
+    assert_int_equal(gb_ingest_folder(map, path, NULL, &report, &dataset), GB_OK);
+    assert_int_equal(gb_dataset_count(dataset), 3);
+    assert_int_equal(report.rows_read, 32);
+    assert_int_equal(report.rows_stored, 32);
+    const gb_recording *types = gb_dataset_get(dataset, 0);
+    assert_int_equal(stream_of(types, "array_topic.int64_values_default")->size, 3);
+    assert_true(stream_of(types, "array_topic.float32_values_default")->values[2] == -1.125f);
+    gb_dataset_destroy(dataset);
+    gb_stream_map_destroy(map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +486,7 @@ int main(void)
         cmocka_unit_test(custom_types_are_read_by_their_definition),
         cmocka_unit_test(cut_messages_are_not_taken),
         cmocka_unit_test(wrong_schemas_are_refused),
+        cmocka_unit_test(reads_files_of_rosbag2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
