@@ -352,8 +352,8 @@ static void cut_and_flipped(void **state)
     size_t data_end = view.size - 8 - footer, unseen = 0;
     for (size_t i = 0; i < view.size; i++)
         for (int bit = 0; bit < 9; bit++) {
-            copy[i] =
-                bit == 8 ? (unsigned char)~view.data[i] : (unsigned char)(view.data[i] ^ 1u << bit);
+            unsigned flip = bit == 8 ? 0xffu : 1u << bit;
+            copy[i] = (unsigned char)((view.data[i] ^ flip) & 0xffu);
             gb_status status = read_all(copy, view.size, &found);
             if (status == GB_OK && i < data_end && found != sum)
                 fail_msg("byte %zu, bit %d: wrong values and no error", i, bit);
