@@ -105,7 +105,7 @@ static gb_status run_folder(const char *map_text,
     gb_stream_map *map = map_of(map_text);
     gb_ingest_options options = gb_ingest_options_defaults();
     options.bad_cells = bad_cells;
-    gb_folder_files files;
+    gb_folder_files files = {0};
     gb_ingest_watch nobody = {0};
     memset(report, 0, sizeof *report);
     *c = (capture){.sink = {&capture_ops}};
@@ -124,8 +124,7 @@ static gb_status run_folder(const char *map_text,
                             .sink = &c->sink};
         status = gb_reader_find("images")->read(&source);
     }
-    if (status == GB_OK)
-        gb_folder_free(&files);
+    gb_folder_free(&files);
     gb_stream_map_destroy(map);
     return status;
 }
