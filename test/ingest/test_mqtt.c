@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -96,8 +97,9 @@ static void publish(int port, const char *topic, const char *const *payloads, in
 
 typedef struct recorder {
     char url[64], store[128];
-    volatile int stop;
-    volatile int64_t messages, connections;
+    volatile int stop; /* the recording thread sets it, when asked to */
+    _Atomic bool asked_to_stop;
+    _Atomic int64_t messages, connections;
     gb_record_counts counts;
     gb_status status;
     char message[256];
@@ -109,6 +111,7 @@ static void on_progress(void *context, const gb_record_counts *counts, double se
     (void)seconds;
     r->messages = counts->messages;
     r->connections = counts->connections;
+    r->stop = r->asked_to_stop;
 }
 
 static void *record(void *context)
@@ -129,7 +132,7 @@ static void *record(void *context)
     return NULL;
 }
 
-static void wait_for(volatile int64_t *count, int64_t least)
+static void wait_for(_Atomic int64_t *count, int64_t least)
 {
     for (int i = 0; i < 400 && *count < least; i++)
         wait_ms(25);
@@ -200,7 +203,7 @@ static void survives_restarts_copies_and_disorder(void **state)
     publish(port, "plant/press", after, 2);
     publish(port, "other/press", after, 2); /* nobody asked for it */
     wait_for(&r.messages, 7);
-    r.stop = 1;
+    r.asked_to_stop = true;
     pthread_join(thread, NULL);
     stop_broker(child);
 
