@@ -98,7 +98,6 @@ typedef struct gb_ingest_report {
     int64_t files_before; /* left: an earlier ingest by the same map has them */
     int64_t files_failed; /* not readable as the map says; the others were read */
     int64_t drifts;       /* ways in which files no longer fit their map */
-    int64_t recordings;
 } gb_ingest_report;
 
 /* The report as lines of text, one call each; a count of 0 has no line but the rows' own.

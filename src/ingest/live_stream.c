@@ -59,8 +59,6 @@ static gb_status make_sample(const gb_live_stream *s,
     *out = (gb_live_sample){.time_ns = time_ns, .arrival_ns = arrival_ns, .number = value->number};
     if (value->is_missing)
         out->reason = GB_REASON_ABSENT;
-    else if (value->is_stale)
-        out->reason = GB_REASON_STALE;
     if (!value->is_text)
         return GB_OK;
     if (value->size > TEXT_MAX)

@@ -6,7 +6,7 @@
 #include "ingest/live.h"
 
 typedef struct gb_live_value {
-    bool is_text, is_missing, is_stale;
+    bool is_text, is_missing;
     bool again; /* delivered perhaps twice, and without a time of its own that would tell */
     double number;
     const char *text; /* [size], borrowed */

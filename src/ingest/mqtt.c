@@ -13,6 +13,19 @@
 #include <mosquitto.h>
 #endif
 
+/* Maps of live recordings say `reader: mqtt`; there is no file to read by them. */
+static gb_status read_file(const gb_source *source)
+{
+    return gb_fail(
+        GB_ERR_SCHEMA,
+        "%s is a map for what a broker publishes: genba record mqtt://HOST --map it --to "
+        "STORE",
+        source->map->origin);
+}
+
+extern const gb_reader gb_reader_mqtt;
+const gb_reader gb_reader_mqtt = {.name = "mqtt", .read = read_file};
+
 gb_record_options gb_record_options_defaults(void)
 {
     return (gb_record_options){.segment_s = 60, .hold_s = 2};

@@ -5,7 +5,7 @@
 #include <string.h>
 
 extern const gb_reader gb_reader_csv, gb_reader_jsonl, gb_reader_json, gb_reader_blocks;
-extern const gb_reader gb_reader_lerobot, gb_reader_mcap, gb_reader_parquet;
+extern const gb_reader gb_reader_lerobot, gb_reader_mcap, gb_reader_mqtt, gb_reader_parquet;
 extern const gb_reader gb_reader_audio, gb_reader_hdf5, gb_reader_images, gb_reader_npy;
 
 static const gb_reader *const readers[] = {
@@ -19,6 +19,7 @@ static const gb_reader *const readers[] = {
     &gb_reader_lerobot, /* lerobot_read.c */
     &gb_reader_npy,     /* npy.c */
     &gb_reader_mcap,    /* mcap.c */
+    &gb_reader_mqtt,    /* mqtt.c: live only */
     &gb_reader_parquet, /* parquet_map.c */
 };
 #define READER_COUNT ((int)(sizeof readers / sizeof *readers))

@@ -28,7 +28,6 @@ void gb_ingest_report_add(gb_ingest_report *sum, const gb_ingest_report *one)
     sum->cells_out_of_range += one->cells_out_of_range;
     sum->time_repeated += one->time_repeated;
     sum->time_backwards += one->time_backwards;
-    sum->recordings += one->recordings;
     sum->rows_duplicated += one->rows_duplicated;
     sum->gaps += one->gaps;
     sum->longest_gap_ns = larger(sum->longest_gap_ns, one->longest_gap_ns);

@@ -142,8 +142,6 @@ static gb_status take_field(const wire_field *f, gb_sparkplug_metric *m)
         m->time_ms = (int64_t)f->value;
     } else if (f->number == 4 && varint) {
         m->type = (int)(f->value & 0xffffu);
-    } else if (f->number == 5 && varint) {
-        m->is_historical = f->value != 0;
     } else if (f->number == 7 && varint) {
         m->is_null = f->value != 0;
     } else if (f->number == 9 && bytes) {

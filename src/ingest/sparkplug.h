@@ -41,7 +41,7 @@ enum {
 typedef struct gb_sparkplug_metric {
     const char *name; /* [name_size], NULL: only the alias says which */
     size_t name_size;
-    bool has_alias, is_null, is_historical;
+    bool has_alias, is_null;
     uint64_t alias;
     int64_t time_ms; /* 0: not given */
     int type;        /* 0: not given (as the birth said) */

@@ -96,9 +96,8 @@ static void maps_choose_and_name(void **state)
 {
     (void)state;
     fixture f;
-    begin(&f,
-          "name: plant\nreader: csv\nfiles: [x]\ntime: {column: at}\nstreams:\n"
-          "  - {name: oven.force, source: plant/press, field: force.x, columns: [x], unit: N}\n");
+    begin(&f, "name: plant\nreader: mqtt\nfiles: [live]\ntime: {column: at}\nstreams:\n"
+              "  - {name: oven.force, source: plant/press, field: force.x, unit: N}\n");
     assert_int_equal(take(&f, "plant/press", "{\"at\": 5, \"force\": {\"x\": 7}, \"lot\": 1}", 1),
                      GB_OK);
     assert_int_equal(take(&f, "plant/other", "4", 1), GB_OK);
