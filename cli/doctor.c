@@ -51,6 +51,21 @@ static const feature features[] = {
 #else
     {"mosquitto", "libmosquitto-dev", "records MQTT", false},
 #endif
+#ifdef GENBA_WITH_OSMESA
+    {"OSMesa", "libosmesa6-dev", "cameras of simulated plants", true},
+#else
+    {"OSMesa", "libosmesa6-dev", "cameras of simulated plants", false},
+#endif
+#ifdef GENBA_WITH_CYCLONEDDS
+    {"CycloneDDS", "cyclonedds-dev", "links to ROS 2 machines", true},
+#else
+    {"CycloneDDS", "cyclonedds-dev", "links to ROS 2 machines", false},
+#endif
+#ifdef GENBA_WITH_MICROHTTPD
+    {"microhttpd", "libmicrohttpd-dev", "genba run --view", true},
+#else
+    {"microhttpd", "libmicrohttpd-dev", "genba run --view", false},
+#endif
 };
 
 static const char *yes(bool value)

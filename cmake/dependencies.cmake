@@ -49,6 +49,9 @@ genba_feature(SNDFILE sndfile)
 genba_feature(LIBAV libavformat libavcodec libavutil libswscale)
 genba_feature(SNAPPY snappy)
 genba_feature(MOSQUITTO libmosquitto)
+genba_feature(OSMESA osmesa)
+genba_feature(CYCLONEDDS CycloneDDS)
+genba_feature(MICROHTTPD libmicrohttpd)
 
 # Chipmunk ships no pkg-config file on Debian.
 find_path(CHIPMUNK_INCLUDE chipmunk/chipmunk.h)
@@ -59,3 +62,13 @@ endif()
 add_library(chipmunk INTERFACE)
 target_include_directories(chipmunk SYSTEM INTERFACE ${CHIPMUNK_INCLUDE})
 target_link_libraries(chipmunk INTERFACE ${CHIPMUNK_LIBRARY})
+
+# MuJoCo ships no pkg-config file on Debian either.
+find_path(MUJOCO_INCLUDE mujoco/mujoco.h)
+find_library(MUJOCO_LIBRARY mujoco)
+if(NOT MUJOCO_INCLUDE OR NOT MUJOCO_LIBRARY)
+    message(FATAL_ERROR "mujoco was not found: install it with  apt install libmujoco-dev")
+endif()
+add_library(mujoco INTERFACE)
+target_include_directories(mujoco SYSTEM INTERFACE ${MUJOCO_INCLUDE})
+target_link_libraries(mujoco INTERFACE ${MUJOCO_LIBRARY})

@@ -8,7 +8,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/genba DESTINATION ${CMAKE_INSTAL
 # The prefix is known only when installing, so the file finds it from its own place.
 file(RELATIVE_PATH GENBA_PC_UP ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 # What a program needs that links the static library.
-set(GENBA_PC_PRIVATE "-lchipmunk -ludunits2")
+set(GENBA_PC_PRIVATE "-lchipmunk -lmujoco -ludunits2")
 foreach(target ${GENBA_CORE} ${GENBA_FEATURES})
     string(REPLACE "PkgConfig::" "" module ${target})
     string(JOIN " " flags ${${module}_LDFLAGS})

@@ -11,8 +11,7 @@
 #ifndef GENBA_EVAL_H
 #define GENBA_EVAL_H
 
-#include "genba/model.h"
-#include "genba/plant.h"
+#include "genba/policy.h"
 #include "genba/sink.h"
 
 #ifdef __cplusplus
@@ -72,32 +71,7 @@ GB_API GB_MUST gb_status gb_bootstrap_mean(const double *values,
                                            uint64_t seed,
                                            gb_interval *out);
 
-/* ---- policies and rollouts ------------------------------------------------------------------ */
-
-/* Decides what a plant does next. A policy has its own buffers: one thread at a time. */
-typedef struct gb_policy {
-    int look_back; /* observations decide() reads */
-    int horizon;   /* actions decide() writes */
-    int execute;   /* of them carried out before the next decision, 1..horizon */
-    void *context;
-    /* observations [look_back x observation_size], oldest first (before the start of an episode
-     * its first observation repeats); actions [horizon x action_size]. The same seed and tick give
-     * the same actions. */
-    gb_status (*decide)(
-        void *context, const double *observations, uint64_t seed, uint64_t tick, double *actions);
-    void (*destroy)(void *context); /* may be NULL */
-} gb_policy;
-
-/* Makes one policy; called once for each thread. */
-typedef gb_status (*gb_policy_make_fn)(const void *context,
-                                       const gb_plant_info *plant,
-                                       gb_policy *out);
-
-/* context: a const gb_model * with a flow head whose streams are the plant's; must outlive the
- * policy. GB_ERR_MISMATCH names what does not fit. */
-GB_API GB_MUST gb_status gb_policy_make_model(const void *context,
-                                              const gb_plant_info *plant,
-                                              gb_policy *out);
+/* ---- policies (policy.h) and rollouts ------------------------------------------------------- */
 
 /* The baseline without training: do what the demonstration did whose bodies stood nearest. */
 typedef struct gb_nearest_options {
@@ -109,7 +83,6 @@ typedef struct gb_nearest_options {
 GB_API GB_MUST gb_status gb_policy_make_nearest(const void *context,
                                                 const gb_plant_info *plant,
                                                 gb_policy *out);
-GB_API void gb_policy_destroy(gb_policy *policy); /* a zeroed one is fine */
 
 /* One episode, whole: enough to score it under another rule and to play it again. */
 typedef struct gb_rollout {

@@ -27,6 +27,8 @@ typedef struct gb_plant_stream {
     gb_stream_spec spec; /* as it goes into recordings: name, unit, shape, rate */
     int size;            /* numbers in one sample: the product of spec.shape */
     double wrap;         /* the value is periodic with this length (2 pi); 0: it is not */
+    bool hold;           /* actions: a setpoint stays until the next one, as the task was recorded;
+                          * false: it is the end of a straight line from the one before */
     const double *low;   /* [size] limits; NULL when there are none. Actions beyond them saturate */
     const double *high;  /* [size] */
 } gb_plant_stream;
@@ -75,6 +77,7 @@ typedef struct gb_plant_info {
     const char *summary; /* one sentence */
     const char *source;  /* who published the task; "" if it is genba's own */
     int64_t period_ns;   /* between two actions */
+    int64_t tick_ns;     /* between two commands of a servo; divides period_ns */
     int max_steps;       /* an episode is never longer */
     int observation_stream_count, action_stream_count;
     const gb_plant_stream *observation_streams, *action_streams;
@@ -83,7 +86,11 @@ typedef struct gb_plant_info {
     double success_above;              /* success is progress > success_above */
     int symmetry_count;
     const gb_plant_symmetry *symmetries;
-    const gb_plant_geometry *geometry;
+    const gb_plant_geometry *geometry; /* NULL: no bodies whose poses are observed */
+    const char *instruction;           /* what is asked of it, in words: "lift the object" */
+    const char *const *cameras;        /* [camera_count] names for gb_plant_render */
+    int camera_count;
+    bool has_teacher; /* gb_plant_teach answers */
 } gb_plant_info;
 
 /* The description of the plant called `name`. Constant, lives as long as the process.
@@ -132,7 +139,9 @@ typedef struct gb_plant_result {
     double max_progress; /* the highest progress so far */
     int steps;           /* actions taken since the reset */
     bool success;        /* progress has passed success_above at some step */
-    bool done;           /* the episode is over; further steps change nothing */
+    bool failed;         /* something happened that must not: the object fell, a person was hit */
+    const char *verdict; /* why it failed, in a word or two ("crushed"); "" it has not */
+    bool done;           /* the episode is over (failures end it); further steps change nothing */
 } gb_plant_result;
 
 /* Starts a new episode. The same seed gives the same bits, whatever happened before. A plant that
@@ -151,10 +160,27 @@ GB_API GB_MUST gb_status gb_plant_step(gb_plant *plant,
                                        const double *action,
                                        double *observation,
                                        gb_plant_result *result);
-/* The present observation, and the result of the last step. */
+/* The same for one tick of tick_ns, as a servo commands it: a step is period_ns / tick_ns ticks
+ * whose commands are gb_plant_setpoint on the way from the command before to the action (the first
+ * action of an episode holds). observation NULL: not read. The result counts a step whenever a
+ * period is full; progress and failures are judged then, too. */
+GB_API GB_MUST gb_status gb_plant_tick(gb_plant *plant,
+                                       const double *action,
+                                       double *observation,
+                                       gb_plant_result *result);
+/* The setpoint when `part` (0..1] of a period has passed on the way from one action to the next,
+ * each [action_size]: `to` itself for streams that hold, else a point of the straight line. */
+GB_API void gb_plant_setpoint(
+    const gb_plant_info *info, const double *from, const double *to, double part, double *out);
+/* What the plant's teacher, a planner or a script with whatever insight it has, does next:
+ * action [action_size]. Call it once for each step, before it; a teacher may remember.
+ * GB_ERR_UNSUPPORTED: the plant has none. */
+GB_API GB_MUST gb_status gb_plant_teach(gb_plant *plant, double *action);
+/* The present observation (of the last reset, step or tick), and the result of the last step. */
 GB_API void gb_plant_observe(const gb_plant *plant, double *observation);
 GB_API gb_plant_result gb_plant_get_result(const gb_plant *plant);
-/* Progress and reward of any observation, recorded or imagined; needs no simulation. */
+/* Progress and reward of any observation, recorded or imagined; needs no simulation. Both NaN when
+ * the plant judges by more than it observes (true poses, contact forces). */
 GB_API void gb_plant_measure(const gb_plant *plant,
                              const double *observation,
                              double *out_progress,
@@ -180,7 +206,7 @@ typedef enum gb_plant_shape_kind {
 } gb_plant_shape_kind;
 
 #define GB_PLANT_SHAPE_POINTS 16
-#define GB_PLANT_SHAPES_MAX 64
+#define GB_PLANT_SHAPES_MAX 128
 
 /* One primitive in world coordinates (for a plant in space: seen from where it looks best). y grows
  * downwards, as on a screen. */
@@ -200,6 +226,43 @@ GB_API int gb_plant_draw(const gb_plant *plant,
                          const double *action,
                          gb_plant_shape *shapes,
                          int capacity);
+
+/* The picture that camera number `camera` sees now: rgb [height][width][3], rows from the top;
+ * width and height 16..1024. GB_ERR_UNSUPPORTED: no such camera, or this build renders nothing
+ * (OSMesa). Slow (about 12 ms for 128 x 128); one thread for each plant. */
+GB_API GB_MUST gb_status
+gb_plant_render(gb_plant *plant, int camera, int width, int height, unsigned char *rgb);
+
+/* ---- demonstrations ---------------------------------------------------------------------------
+ */
+struct gb_sink;
+typedef struct gb_demonstrate_options {
+    const char *plant;
+    int episodes;        /* that are kept */
+    uint64_t first_seed; /* episode i starts from first_seed + i; failures use up seeds too */
+    bool keep_failures;  /* default: only episodes in which the teacher succeeded are kept */
+    double
+        action_noise; /* standard deviation of noise on what is done, as a part of the action's
+                         range, never on what is recorded (Laskey et al. 2017, DART); default 0 */
+    int picture_size; /* a picture of camera 0 each step, this many pixels square; 0: none */
+    void (*progress)(void *context, const char *what, double fraction); /* may be NULL */
+    void *progress_context;
+    const volatile int *stop; /* not 0: stop after this episode; may be NULL */
+} gb_demonstrate_options;
+
+typedef struct gb_demonstrate_counts {
+    int64_t tried, kept, succeeded, steps;
+    double simulated_s, wall_s;
+} gb_demonstrate_counts;
+
+/* 100 episodes from seed 0, successes only, without noise and pictures. */
+GB_API gb_demonstrate_options gb_demonstrate_options_defaults(void);
+/* Lets the plant's teacher work and hands each kept episode to `sink` as one recording: all
+ * observation streams, the actions, the camera's pictures, instruction and outcome. Sample i of
+ * actions is what was done from observation i on. */
+GB_API GB_MUST gb_status gb_plant_demonstrate(const gb_demonstrate_options *options,
+                                              struct gb_sink *sink,
+                                              gb_demonstrate_counts *out);
 
 #ifdef __cplusplus
 }

@@ -60,8 +60,9 @@ gb_status gb_rollout_begin(gb_rollout *rollout, gb_plant *plant, uint64_t seed)
         return gb_fail(GB_ERR_MEMORY, "rollout: no memory for an episode of %d steps",
                        info->max_steps);
     gb_plant_observe(plant, rollout->observations);
-    gb_plant_measure(plant, rollout->observations, rollout->progress, rollout->rewards);
     rollout->result = gb_plant_get_result(plant);
+    rollout->progress[0] = rollout->result.progress;
+    rollout->rewards[0] = rollout->result.reward;
     return GB_OK;
 }
 
@@ -118,13 +119,6 @@ gb_rollout_options gb_rollout_options_defaults(void)
                                 .plant_options = gb_plant_options_defaults(),
                                 .first_seed = 100000,
                                 .episodes = 50};
-}
-
-void gb_policy_destroy(gb_policy *policy)
-{
-    if (policy->destroy)
-        policy->destroy(policy->context);
-    *policy = (gb_policy){0};
 }
 
 /* history = the last look_back observations up to now, the first one repeated before the start. */

@@ -12,9 +12,19 @@ typedef struct gb_plant_kind {
     /* Both forget everything that happened before: the same call gives the same bits. */
     GB_MUST gb_status (*reset)(void *machine, uint64_t seed);
     GB_MUST gb_status (*set_state)(void *machine, const double *observation);
-    void (*advance)(void *machine, const double *action); /* one period; finite and within limits */
+    void (*advance)(void *machine, const double *action); /* one tick; finite and within limits */
+    /* What the sensors say now. Noise is drawn by seed and time, so that looking twice at the same
+     * instant gives the same bits. */
     void (*observe)(const void *machine, double *observation);
+    /* One of the two: from an observation alone, or from the machine itself, which also says when
+     * the episode has failed (*verdict, a literal; leave it when not). */
     void (*measure)(const double *observation, double *progress, double *reward);
+    void (*judge)(const void *machine, double *progress, double *reward, const char **verdict);
+    /* The rest may be NULL. The teacher's memory belongs to the machine and is forgotten by reset.
+     */
+    void (*teach)(void *machine, double *action);
+    GB_MUST
+    gb_status (*render)(void *machine, int camera, int width, int height, unsigned char *rgb);
     int (*draw)(const double *observation,
                 const double *action,
                 gb_plant_shape *shapes,

@@ -151,17 +151,21 @@ gb_status gb_plant_create(const char *name, const gb_plant_options *options, gb_
 
     size_t observation_size = (size_t)info->observation_size;
     size_t action_size = (size_t)info->action_size;
-    size_t numbers = 3 * observation_size + action_size * ((size_t)chosen.max_steps + 1);
+    int ticks_per_step = (int)(info->period_ns / info->tick_ns);
+    size_t ticks = (size_t)chosen.max_steps * (size_t)ticks_per_step;
+    size_t numbers = 3 * observation_size + action_size * (ticks + 2);
     gb_plant *plant = calloc(1, sizeof *plant + numbers * sizeof(double));
     if (!plant)
         return gb_fail(GB_ERR_MEMORY, "plant %s: no memory for an episode", name);
     plant->kind = kind;
     plant->options = chosen;
+    plant->ticks_per_step = ticks_per_step;
     plant->observation = plant->numbers;
     plant->start = plant->observation + observation_size;
     plant->scratch = plant->start + observation_size;
     plant->command = plant->scratch + observation_size;
-    plant->actions = plant->command + action_size;
+    plant->before = plant->command + action_size;
+    plant->actions = plant->before + action_size;
     gb_status status = kind->create(&plant->machine);
     if (status == GB_OK)
         status = gb_plant_reset(plant, 0, NULL);
@@ -194,27 +198,39 @@ static void copy_numbers(double *to, const double *from, int count)
     memcpy(to, from, (size_t)count * sizeof *to);
 }
 
-/* Reads the machine and updates the result. What the start itself covers is not rewarded: the
- * published score is the maximum over steps. */
-static void take_stock(gb_plant *plant, bool after_step)
+/* How far the task is done, by the machine itself or by what was observed of it. */
+static void judge(gb_plant *plant)
 {
     gb_plant_result *result = &plant->result;
-    plant->kind->observe(plant->machine, plant->observation);
-    plant->kind->measure(plant->observation, &result->progress, &result->reward);
-    if (!after_step)
-        return;
+    const char *verdict = "";
+    if (plant->kind->judge)
+        plant->kind->judge(plant->machine, &result->progress, &result->reward, &verdict);
+    else
+        plant->kind->measure(plant->observation, &result->progress, &result->reward);
+    result->failed = *verdict != 0;
+    result->verdict = verdict;
+}
+
+/* Updates the result after a full step. What the start itself covers is not rewarded: the published
+ * score is the maximum over steps. */
+static void take_stock(gb_plant *plant)
+{
+    gb_plant_result *result = &plant->result;
+    judge(plant);
     result->steps++;
     result->score = fmax(result->score, result->reward);
     result->max_progress = fmax(result->max_progress, result->progress);
-    result->success = result->max_progress > plant->kind->info->success_above;
-    result->done =
-        result->progress > plant->options.stop_above || result->steps >= plant->options.max_steps;
+    result->success = !result->failed && result->max_progress > plant->kind->info->success_above;
+    result->done = result->failed || result->progress > plant->options.stop_above ||
+                   result->steps >= plant->options.max_steps;
 }
 
 static void begin_episode(gb_plant *plant)
 {
     plant->result = (gb_plant_result){0};
-    take_stock(plant, false);
+    plant->ticks = 0;
+    plant->kind->observe(plant->machine, plant->observation);
+    judge(plant);
 }
 
 gb_status gb_plant_reset(gb_plant *plant, uint64_t seed, double *observation)
@@ -281,22 +297,96 @@ static gb_status saturate(const gb_plant_info *info, const double *action, doubl
     return GB_OK;
 }
 
-gb_status
-gb_plant_step(gb_plant *plant, const double *action, double *observation, gb_plant_result *result)
+void gb_plant_setpoint(
+    const gb_plant_info *info, const double *from, const double *to, double part, double *out)
 {
-    const gb_plant_info *info = plant->kind->info;
-    GB_TRY(saturate(info, action, plant->command));
-    if (!plant->result.done) {
-        double *logged = plant->actions + (size_t)plant->result.steps * (size_t)info->action_size;
-        copy_numbers(logged, plant->command, info->action_size);
-        plant->kind->advance(plant->machine, plant->command);
-        take_stock(plant, true);
+    int at = 0;
+    for (int i = 0; i < info->action_stream_count; i++) {
+        const gb_plant_stream *stream = &info->action_streams[i];
+        for (int k = 0; k < stream->size; k++, at++)
+            out[at] = stream->hold || part >= 1.0 ? to[at] : from[at] + part * (to[at] - from[at]);
     }
+}
+
+/* One tick, `part` of the way to the command; what is sent is kept, so that the episode can be run
+ * again. */
+static void advance(gb_plant *plant, double part)
+{
+    int size = plant->kind->info->action_size;
+    int tick = plant->result.steps * plant->ticks_per_step + plant->ticks;
+    double *sent = plant->actions + (size_t)tick * (size_t)size;
+    gb_plant_setpoint(plant->kind->info, tick > 0 ? plant->before : plant->command, plant->command,
+                      part, sent);
+    plant->kind->advance(plant->machine, sent);
+    plant->ticks++;
+}
+
+static void finish(gb_plant *plant, double *observation, gb_plant_result *result)
+{
     if (observation)
         gb_plant_observe(plant, observation);
     if (result)
         *result = plant->result;
+}
+
+gb_status
+gb_plant_step(gb_plant *plant, const double *action, double *observation, gb_plant_result *result)
+{
+    GB_TRY(saturate(plant->kind->info, action, plant->command));
+    if (!plant->result.done) {
+        int count = plant->ticks_per_step - plant->ticks;
+        for (int i = 1; i <= count; i++)
+            advance(plant, (double)i / (double)count);
+        copy_numbers(plant->before, plant->command, plant->kind->info->action_size);
+        plant->ticks = 0;
+        plant->kind->observe(plant->machine, plant->observation);
+        take_stock(plant);
+    }
+    finish(plant, observation, result);
     return GB_OK;
+}
+
+gb_status
+gb_plant_tick(gb_plant *plant, const double *action, double *observation, gb_plant_result *result)
+{
+    GB_TRY(saturate(plant->kind->info, action, plant->command));
+    if (!plant->result.done) {
+        advance(plant, 1.0);
+        copy_numbers(plant->before, plant->command, plant->kind->info->action_size);
+        bool full = plant->ticks == plant->ticks_per_step;
+        if (full)
+            plant->ticks = 0;
+        if (full || observation)
+            plant->kind->observe(plant->machine, plant->observation);
+        if (full)
+            take_stock(plant);
+    }
+    finish(plant, observation, result);
+    return GB_OK;
+}
+
+gb_status gb_plant_teach(gb_plant *plant, double *action)
+{
+    const gb_plant_info *info = plant->kind->info;
+    if (!plant->kind->teach)
+        return gb_fail(GB_ERR_UNSUPPORTED,
+                       "plant %s: it has no teacher; record people or another controller instead",
+                       info->name);
+    plant->kind->teach(plant->machine, action);
+    return GB_OK;
+}
+
+gb_status gb_plant_render(gb_plant *plant, int camera, int width, int height, unsigned char *rgb)
+{
+    const gb_plant_info *info = plant->kind->info;
+    if (!plant->kind->render || camera < 0 || camera >= info->camera_count)
+        return gb_fail(GB_ERR_UNSUPPORTED, "plant %s: no camera %d, it has %d", info->name, camera,
+                       info->camera_count);
+    if (width < 16 || width > 1024 || height < 16 || height > 1024)
+        return gb_fail(GB_ERR_ARGUMENT,
+                       "plant %s: a picture of %d x %d pixels, expected 16 to 1024 each",
+                       info->name, width, height);
+    return plant->kind->render(plant->machine, camera, width, height, rgb);
 }
 
 void gb_plant_observe(const gb_plant *plant, double *observation)
@@ -314,7 +404,9 @@ void gb_plant_measure(const gb_plant *plant,
                       double *out_progress,
                       double *out_reward)
 {
-    plant->kind->measure(observation, out_progress, out_reward);
+    *out_progress = *out_reward = NAN;
+    if (plant->kind->measure)
+        plant->kind->measure(observation, out_progress, out_reward);
 }
 
 int gb_plant_draw(const gb_plant *plant,

@@ -9,14 +9,16 @@ struct gb_plant {
     void *machine;            /* the kind's own */
     gb_plant_options options; /* with the defaults filled in */
     gb_plant_result result;
-    bool from_state; /* the episode began from `start`, else from `seed` */
+    int ticks_per_step, ticks; /* ticks since the last full step */
+    bool from_state;           /* the episode began from `start`, else from `seed` */
     uint64_t seed;
     double *observation; /* [observation_size] the present one */
     double *start;       /* [observation_size] */
     double *scratch;     /* [observation_size] for restoring */
     double *command;     /* [action_size] the action after saturation */
-    double *actions;     /* [max_steps][action_size] the commands of this episode */
-    double numbers[];    /* where the five above live */
+    double *before;      /* [action_size] the command of the last tick */
+    double *actions;  /* [max_steps x ticks_per_step][action_size] the commands of this episode */
+    double numbers[]; /* where the six above live */
 };
 
 #endif

@@ -12,8 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SUBSTEP_S 0.01
-#define SUBSTEPS 10
+#define SUBSTEP_S 0.01 /* the tick of gb_pusht_info */
 #define STIFFNESS_PER_S2 100.0
 #define DAMPING_PER_S 20.0
 #define WALL_COUNT 4
@@ -143,14 +142,11 @@ static void pusht_advance(void *context, const double *action)
 {
     pusht *machine = context;
     cpVect target = cpv(action[0], action[1]);
-    for (int i = 0; i < SUBSTEPS; i++) {
-        cpVect velocity = cpBodyGetVelocity(machine->agent);
-        cpVect pull = cpvmult(cpvsub(target, cpBodyGetPosition(machine->agent)), STIFFNESS_PER_S2);
-        cpVect brake = cpvmult(velocity, -DAMPING_PER_S);
-        cpBodySetVelocity(machine->agent,
-                          cpvadd(velocity, cpvmult(cpvadd(pull, brake), SUBSTEP_S)));
-        cpSpaceStep(machine->space, SUBSTEP_S);
-    }
+    cpVect velocity = cpBodyGetVelocity(machine->agent);
+    cpVect pull = cpvmult(cpvsub(target, cpBodyGetPosition(machine->agent)), STIFFNESS_PER_S2);
+    cpVect brake = cpvmult(velocity, -DAMPING_PER_S);
+    cpBodySetVelocity(machine->agent, cpvadd(velocity, cpvmult(cpvadd(pull, brake), SUBSTEP_S)));
+    cpSpaceStep(machine->space, SUBSTEP_S);
 }
 
 static void pusht_observe(const void *context, double *observation)

@@ -34,14 +34,15 @@ static const double position_low[2] = {-512, -512}, position_high[2] = {1024, 10
     }
 
 static const gb_plant_stream observations[] = {
-    {SPEC("agent.position", GB_STREAM_VECTOR, "px", "position", 2), 2, 0, position_low,
-     position_high},
-    {SPEC("block.position", GB_STREAM_VECTOR, "px", "position", 2), 2, 0, position_low,
-     position_high},
-    {SPEC("block.angle", GB_STREAM_VECTOR, "rad", "angle", 1), 1, 2 * PI, NULL, NULL},
+    {SPEC("agent.position", GB_STREAM_VECTOR, "px", "position", 2), .size = 2, .low = position_low,
+     .high = position_high},
+    {SPEC("block.position", GB_STREAM_VECTOR, "px", "position", 2), .size = 2, .low = position_low,
+     .high = position_high},
+    {SPEC("block.angle", GB_STREAM_VECTOR, "rad", "angle", 1), .size = 1, .wrap = 2 * PI},
 };
 static const gb_plant_stream actions[] = {
-    {SPEC("agent.target", GB_STREAM_ACTION, "px", "position", 2), 2, 0, target_low, target_high},
+    {SPEC("agent.target", GB_STREAM_ACTION, "px", "position", 2), .size = 2, .hold = true,
+     .low = target_low, .high = target_high},
 };
 
 /* ---- bodies -----------------------------------------------------------------------------------
@@ -81,6 +82,7 @@ const gb_plant_info gb_pusht_info = {
     .summary = "a round agent pushes a T-shaped block onto a goal pose in the plane",
     .source = "Chi et al. 2023, Diffusion policy: visuomotor policy learning via action diffusion",
     .period_ns = 100000000,
+    .tick_ns = 10000000, /* the published physics' own sub-step */
     .max_steps = 300,
     .observation_stream_count = COUNT(observations),
     .action_stream_count = COUNT(actions),
@@ -93,6 +95,7 @@ const gb_plant_info gb_pusht_info = {
     .symmetry_count = COUNT(symmetries),
     .symmetries = symmetries,
     .geometry = &geometry,
+    .instruction = "push the T onto its place",
 };
 
 /* ---- the picture --------------------------------------------------------------------------------

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-#define SNAPSHOT_MAGIC 0x31746e616c706267ull /* "gbplant1" */
+#define SNAPSHOT_MAGIC 0x32746e616c706267ull /* "gbplant2" */
 
 /* `hash` covers every byte after it. The header is followed by the start [observation_size] and the
- * actions [max_steps][action_size]; what lies beyond the steps taken is zero, so that equal
+ * commands of its ticks; what lies beyond the steps taken is zero, so that equal
  * episodes have equal bytes. */
 typedef struct snapshot_header {
     unsigned char hash[GB_HASH_BYTES];
@@ -16,7 +16,7 @@ typedef struct snapshot_header {
     char name[32];
     uint64_t seed;
     double stop_above;
-    int32_t max_steps, steps, from_state, reserved;
+    int32_t max_steps, ticks, from_state, reserved;
 } snapshot_header;
 
 static size_t start_bytes(const gb_plant *plant)
@@ -24,15 +24,24 @@ static size_t start_bytes(const gb_plant *plant)
     return (size_t)plant->kind->info->observation_size * sizeof(double);
 }
 
-static size_t action_bytes(const gb_plant *plant, int steps)
+static size_t action_bytes(const gb_plant *plant, int ticks)
 {
-    return (size_t)plant->kind->info->action_size * (size_t)steps * sizeof(double);
+    return (size_t)plant->kind->info->action_size * (size_t)ticks * sizeof(double);
+}
+
+static int ticks_max(const gb_plant *plant)
+{
+    return plant->options.max_steps * plant->ticks_per_step;
+}
+
+static int ticks_taken(const gb_plant *plant)
+{
+    return plant->result.steps * plant->ticks_per_step + plant->ticks;
 }
 
 size_t gb_plant_snapshot_bytes(const gb_plant *plant)
 {
-    return sizeof(snapshot_header) + start_bytes(plant) +
-           action_bytes(plant, plant->options.max_steps);
+    return sizeof(snapshot_header) + start_bytes(plant) + action_bytes(plant, ticks_max(plant));
 }
 
 static gb_status check_size(const gb_plant *plant, size_t bytes)
@@ -57,7 +66,7 @@ gb_status gb_plant_save(const gb_plant *plant, void *snapshot, size_t bytes)
         .seed = plant->from_state ? 0 : plant->seed,
         .stop_above = plant->options.stop_above,
         .max_steps = plant->options.max_steps,
-        .steps = plant->result.steps,
+        .ticks = ticks_taken(plant),
         .from_state = plant->from_state,
     };
     strncpy(header.name, plant->kind->info->name, sizeof header.name - 1);
@@ -67,7 +76,7 @@ gb_status gb_plant_save(const gb_plant *plant, void *snapshot, size_t bytes)
     if (plant->from_state)
         memcpy(to + sizeof header, plant->start, start_bytes(plant));
     memcpy(to + sizeof header + start_bytes(plant), plant->actions,
-           action_bytes(plant, plant->result.steps));
+           action_bytes(plant, ticks_taken(plant)));
     unsigned char hash[GB_HASH_BYTES];
     hash_snapshot(to, bytes, hash);
     memcpy(to, hash, sizeof hash);
@@ -88,9 +97,9 @@ static gb_status check_header(const gb_plant *plant, const snapshot_header *head
             "%d and %g; create it with the same options",
             name, header->max_steps, header->stop_above, plant->options.max_steps,
             plant->options.stop_above);
-    if (header->steps < 0 || header->steps > header->max_steps)
-        return gb_fail(GB_ERR_CORRUPT, "plant %s: a snapshot of %d steps, expected 0 to %d", name,
-                       header->steps, header->max_steps);
+    if (header->ticks < 0 || header->ticks > ticks_max(plant))
+        return gb_fail(GB_ERR_CORRUPT, "plant %s: a snapshot of %d ticks, expected 0 to %d", name,
+                       header->ticks, ticks_max(plant));
     return GB_OK;
 }
 
@@ -114,10 +123,12 @@ gb_status gb_plant_restore(gb_plant *plant, const void *snapshot, size_t bytes)
     } else {
         GB_TRY(gb_plant_reset(plant, header.seed, NULL));
     }
-    /* Each step writes its action where it reads it from: into the log. */
-    memcpy(plant->actions, start + start_bytes(plant), action_bytes(plant, header.steps));
-    for (int i = 0; i < header.steps; i++)
-        GB_TRY(
-            gb_plant_step(plant, plant->actions + i * plant->kind->info->action_size, NULL, NULL));
+    /* Each tick writes its command where it reads it from: into the log. */
+    memcpy(plant->actions, start + start_bytes(plant), action_bytes(plant, header.ticks));
+    const gb_plant_info *info = plant->kind->info;
+    for (int i = 0; i < header.ticks; i++)
+        GB_TRY(gb_plant_tick(plant, plant->actions + (size_t)i * (size_t)info->action_size, NULL,
+                             NULL));
+    plant->kind->observe(plant->machine, plant->observation);
     return GB_OK;
 }

@@ -1,6 +1,6 @@
 /* eval/policy_model.c: a model with an action head as a policy: hands it the streams it names and
  * carries out the chunk it answers. */
-#include "genba/eval.h"
+#include "genba/policy.h"
 
 #include <stdlib.h>
 #include <string.h>

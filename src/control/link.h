@@ -1,0 +1,38 @@
+/* control/link.h: the kinds of links there are, and the description of a machine that a map file
+ * gives. Private to the room. */
+#ifndef GENBA_CONTROL_LINK_H
+#define GENBA_CONTROL_LINK_H
+
+#include "genba/control.h"
+
+/* One stream of a map. Texts are "" when the map leaves them out. */
+typedef struct gb_link_stream {
+    const char *topic; /* dds, mqtt: where it is published */
+    const char *type;  /* dds: "JointState", ...; mqtt: "json" or "number" */
+    const char *field; /* dds, mqtt: the part of the message: "position" */
+    const char *const
+        *columns;         /* [stream size] names inside the message ("joint_1"); NULL: by order */
+    double scale, offset; /* stream value = scale x message value + offset, from the map's units */
+} gb_link_stream;
+
+typedef struct gb_link_map {
+    gb_plant_info info;                 /* the machine: streams, limits, rates */
+    const gb_link_stream *observations; /* [info.observation_stream_count] */
+    const gb_link_stream *actions;      /* [info.action_stream_count] */
+    const char *path;                   /* for messages */
+    gb_arena *arena;                    /* holds all of it */
+} gb_link_map;
+
+/* Reads and checks a map (docs/link.md). GB_ERR_SCHEMA with file and line. */
+GB_MUST gb_status gb_link_map_load(const char *path, gb_link_map **out);
+void gb_link_map_destroy(gb_link_map *map); /* NULL is fine */
+
+typedef struct gb_link_kind {
+    const char *scheme; /* "udp" */
+    /* address: what follows "scheme://"; takes the map over on success. */
+    GB_MUST gb_status (*open)(const char *address, gb_link_map *map, gb_link **out);
+} gb_link_kind;
+
+extern const gb_link_kind gb_link_kind_udp, gb_link_kind_shm, gb_link_kind_dds, gb_link_kind_mqtt;
+
+#endif
