@@ -1,7 +1,8 @@
-/* genba record: what a broker publishes, into a store. */
+/* genba record: what a broker publishes, or a plant's teacher does, into a store. */
 #include "cli.h"
 
 #include "genba/ingest.h"
+#include "genba/plant.h"
 
 #include <string.h>
 
@@ -67,31 +68,58 @@ static gb_status open_store(const char *path, const char *key, gb_store **out)
     return gb_store_open(path, &options, out);
 }
 
-static int run_record(int argc, char **argv)
+/* ---- a plant's teacher
+ * -------------------------------------------------------------------------- */
+
+static void print_demonstrations(const gb_demonstrate_options *options,
+                                 const gb_demonstrate_counts *c,
+                                 const char *store,
+                                 bool json)
 {
-    const char *map_path = NULL, *store_path = NULL, *key = NULL;
-    bool json = false;
-    gb_record_options record = gb_record_options_defaults();
-    const option_spec options[] = {
-        {"to", OPTION_TEXT, &store_path, 0, 0},
-        {"map", OPTION_TEXT, &map_path, 0, 0},
-        {"key", OPTION_TEXT, &key, 0, 0},
-        {"name", OPTION_TEXT, &record.name, 0, 0},
-        {"password-file", OPTION_TEXT, &record.password_file, 0, 0},
-        {"ca-file", OPTION_TEXT, &record.ca_file, 0, 0},
-        {"segment", OPTION_NUMBER, &record.segment_s, 0.1, 1e6},
-        {"hold", OPTION_NUMBER, &record.hold_s, 0, 3600},
-        {"seconds", OPTION_NUMBER, &record.seconds, 0, 1e9},
-        {"json", OPTION_FLAG, &json, 0, 0},
-    };
-    int code = options_parse(&command_record, argc, argv, options, sizeof options / sizeof *options,
-                             &record.url, 1, 1);
-    if (code >= 0)
-        return code;
-    if (!store_path) {
-        fprintf(stderr, "genba record: needs --to STORE\n");
-        return EXIT_USAGE;
+    double speed = c->simulated_s / (c->wall_s > 0.0 ? c->wall_s : 1e-9);
+    if (json) {
+        printf("{\"plant\": \"%s\", \"episodes\": %lld, \"tried\": %lld, \"succeeded\": %lld, "
+               "\"steps\": %lld, \"simulated_s\": %.3f, \"wall_s\": %.3f, "
+               "\"times_real_time\": %.1f}\n",
+               options->plant, (long long)c->kept, (long long)c->tried, (long long)c->succeeded,
+               (long long)c->steps, c->simulated_s, c->wall_s, speed);
+        return;
     }
+    printf("%lld episodes kept; the teacher succeeded in %lld of %lld; %.0f s of work in %.1f s "
+           "(%.0f times real time)\n",
+           (long long)c->kept, (long long)c->succeeded, (long long)c->tried, c->simulated_s,
+           c->wall_s, speed);
+    printf("look at it:  genba inspect %s\n", store);
+}
+
+static gb_status
+record_teacher(gb_demonstrate_options *options, const char *store_path, const char *key, bool json)
+{
+    gb_store *store = NULL;
+    gb_demonstrate_counts counts = {0};
+    progress bar = progress_start(json);
+    options->progress = progress_work;
+    options->progress_context = &bar;
+    options->stop = stop_flag();
+    GB_TRY(gb_plant_demonstrate_check(options)); /* before a store is made */
+    GB_TRY(open_store(store_path, key, &store));
+    gb_status status = gb_plant_demonstrate_into_store(options, store, &counts);
+    progress_close(&bar);
+    gb_store_close(store);
+    if (status == GB_OK)
+        print_demonstrations(options, &counts, store_path, json);
+    return status;
+}
+
+/* ---- a broker
+ * ------------------------------------------------------------------------------------ */
+
+static int record_broker(gb_record_options *record,
+                         const char *map_path,
+                         const char *store_path,
+                         const char *key,
+                         bool json)
+{
     record_view view = {.json = json, .terminal = progress_start(json).terminal};
     gb_record_listener listener = {&view, show_progress, show_note, stop_flag()};
     gb_stream_map *map = NULL;
@@ -101,7 +129,7 @@ static int run_record(int argc, char **argv)
     if (status == GB_OK)
         status = open_store(store_path, key, &store);
     if (status == GB_OK)
-        status = gb_record_mqtt(&record, map, &listener, store, &counts);
+        status = gb_record_mqtt(record, map, &listener, store, &counts);
     if (view.open)
         fputs("\r\033[K", stderr);
     gb_store_close(store);
@@ -112,9 +140,53 @@ static int run_record(int argc, char **argv)
     return counts.rejected > 0 ? EXIT_INPUT : EXIT_DONE;
 }
 
+static int run_record(int argc, char **argv)
+{
+    const char *map_path = NULL, *store_path = NULL, *key = NULL;
+    bool json = false, teacher = false;
+    int64_t episodes = 100, seed = 0, picture = 0;
+    gb_record_options record = gb_record_options_defaults();
+    gb_demonstrate_options work = gb_demonstrate_options_defaults();
+    const option_spec options[] = {
+        {"to", OPTION_TEXT, &store_path, 0, 0},
+        {"map", OPTION_TEXT, &map_path, 0, 0},
+        {"key", OPTION_TEXT, &key, 0, 0},
+        {"name", OPTION_TEXT, &record.name, 0, 0},
+        {"password-file", OPTION_TEXT, &record.password_file, 0, 0},
+        {"ca-file", OPTION_TEXT, &record.ca_file, 0, 0},
+        {"segment", OPTION_NUMBER, &record.segment_s, 0.1, 1e6},
+        {"hold", OPTION_NUMBER, &record.hold_s, 0, 3600},
+        {"seconds", OPTION_NUMBER, &record.seconds, 0, 1e9},
+        {"teacher", OPTION_FLAG, &teacher, 0, 0},
+        {"episodes", OPTION_COUNT, &episodes, 1, 1e6},
+        {"seed", OPTION_COUNT, &seed, 0, 4e9},
+        {"noise", OPTION_NUMBER, &work.action_noise, 0, 1},
+        {"keep-failures", OPTION_FLAG, &work.keep_failures, 0, 0},
+        {"camera", OPTION_COUNT, &picture, 16, 1024},
+        {"json", OPTION_FLAG, &json, 0, 0},
+    };
+    int code = options_parse(&command_record, argc, argv, options, sizeof options / sizeof *options,
+                             &record.url, 1, 1);
+    if (code >= 0)
+        return code;
+    if (!store_path) {
+        fprintf(stderr, "genba record: needs --to STORE\n");
+        return EXIT_USAGE;
+    }
+    if (!teacher)
+        return record_broker(&record, map_path, store_path, key, json);
+    work.plant = record.url;
+    work.episodes = (int)episodes;
+    work.first_seed = (uint64_t)seed;
+    work.picture_size = (int)picture;
+    gb_status status = record_teacher(&work, store_path, key, json);
+    return status == GB_OK ? (*stop_flag() ? EXIT_STOPPED : EXIT_DONE) : fail_with(status);
+}
+
 const cli_command command_record = {
-    "record", "record live what an MQTT broker publishes into a store",
-    "usage: genba record mqtt://[USER@]HOST[:PORT][/FILTER] --to STORE [options]\n\n"
+    "record", "record an MQTT broker, or a simulated machine's teacher, into a store",
+    "usage: genba record mqtt://[USER@]HOST[:PORT][/FILTER] --to STORE [options]\n"
+    "       genba record PLANT --teacher [--episodes N] --to STORE [options]\n\n"
     "Numbers, JSON and Sparkplug B become streams named after their topics; a map chooses and "
     "names\n"
     "them. Ctrl-C ends the recording; a lost broker is looked for again.\n\n"
@@ -125,7 +197,16 @@ const cli_command command_record = {
     "  --seconds S            stop after S seconds\n"
     "  --password-file FILE   of USER\n"
     "  --ca-file FILE         certificates to trust with mqtts://\n"
+    "\n"
+    "  --teacher              a simulated machine (genba eval lists them) worked by its teacher\n"
+    "  --episodes N           that are kept (default 100)\n"
+    "  --seed S               of the first episode (default 0); the next are S + 1, ...\n"
+    "  --noise P              noise on what is done, as a part of each action's range; what is\n"
+    "                         recorded stays what the teacher meant\n"
+    "  --keep-failures        keep episodes in which the teacher failed, too\n"
+    "  --camera PIXELS        a picture each step, so many pixels square\n\n"
     "  --key FILE             of an encrypted store (or GENBA_KEY)\n"
     "  --json                 one JSON object at the end\n\n"
-    "example: genba record mqtt://localhost/plant/# --to plant.store\n",
+    "examples: genba record mqtt://localhost/plant/# --to plant.store\n"
+    "          genba record grasp --teacher --episodes 200 --to grasp.store\n",
     run_record};

@@ -236,6 +236,7 @@ gb_plant_render(gb_plant *plant, int camera, int width, int height, unsigned cha
 /* ---- demonstrations ---------------------------------------------------------------------------
  */
 struct gb_sink;
+struct gb_store;
 typedef struct gb_demonstrate_options {
     const char *plant;
     int episodes;        /* that are kept */
@@ -244,7 +245,8 @@ typedef struct gb_demonstrate_options {
     double
         action_noise; /* standard deviation of noise on what is done, as a part of the action's
                          range, never on what is recorded (Laskey et al. 2017, DART); default 0 */
-    int picture_size; /* a picture of camera 0 each step, this many pixels square; 0: none */
+    int camera;       /* whose pictures are kept */
+    int picture_size; /* a picture each step, this many pixels square; 0: none */
     void (*progress)(void *context, const char *what, double fraction); /* may be NULL */
     void *progress_context;
     const volatile int *stop; /* not 0: stop after this episode; may be NULL */
@@ -257,12 +259,19 @@ typedef struct gb_demonstrate_counts {
 
 /* 100 episodes from seed 0, successes only, without noise and pictures. */
 GB_API gb_demonstrate_options gb_demonstrate_options_defaults(void);
+/* Whether that can be done at all; gb_plant_demonstrate asks it too. */
+GB_API GB_MUST gb_status gb_plant_demonstrate_check(const gb_demonstrate_options *options);
 /* Lets the plant's teacher work and hands each kept episode to `sink` as one recording: all
  * observation streams, the actions, the camera's pictures, instruction and outcome. Sample i of
  * actions is what was done from observation i on. */
 GB_API GB_MUST gb_status gb_plant_demonstrate(const gb_demonstrate_options *options,
                                               struct gb_sink *sink,
                                               gb_demonstrate_counts *out);
+/* The same into a store, every few seconds' worth put into its catalogue at once. Seeds that an
+ * earlier call brought must not come again: recordings are called PLANT/SEED. */
+GB_API GB_MUST gb_status gb_plant_demonstrate_into_store(const gb_demonstrate_options *options,
+                                                         struct gb_store *store,
+                                                         gb_demonstrate_counts *out);
 
 #ifdef __cplusplus
 }
