@@ -41,7 +41,8 @@ typedef struct gb_decision {
     int32_t prefix_count, prefix_frozen, prefix_soft;
     int32_t status; /* gb_status of decide() */
     /* then observations [look_back x observation_size], prefix [horizon x action_size] (rows beyond
-     * prefix_count are 0), actions [horizon x action_size] */
+     * prefix_count are 0), actions [horizon x action_size], before [action_size]: the command under
+     * way at start_ns, where gb_chunk_setpoint's first line begins */
 } gb_decision;
 
 GB_API size_t gb_tick_bytes(const gb_plant_info *machine);
