@@ -19,12 +19,21 @@ typedef struct gb_link_map {
     gb_plant_info info;                 /* the machine: streams, limits, rates */
     const gb_link_stream *observations; /* [info.observation_stream_count] */
     const gb_link_stream *actions;      /* [info.action_stream_count] */
+    bool simulated;                     /* the map says that nothing real moves */
+    const char *key_path;               /* udp: file with a shared key; "" none */
+    unsigned char hash[GB_HASH_BYTES];  /* of all that both sides must agree on: name, rates,
+                                           streams, units, sizes, scales */
     const char *path;                   /* for messages */
     gb_arena *arena;                    /* holds all of it */
 } gb_link_map;
 
 /* Reads and checks a map (docs/link.md). GB_ERR_SCHEMA with file and line. */
 GB_MUST gb_status gb_link_map_load(const char *path, gb_link_map **out);
+/* The same from memory; `name` stands for the file in messages. */
+GB_MUST gb_status gb_link_map_parse(const char *name,
+                                    const char *text,
+                                    size_t size,
+                                    gb_link_map **out);
 void gb_link_map_destroy(gb_link_map *map); /* NULL is fine */
 
 typedef struct gb_link_kind {
