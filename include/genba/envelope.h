@@ -82,6 +82,7 @@ typedef struct gb_verdict {
                          of the command and the observation; negative: beyond (only observations) */
     int margin_limit; /* the gb_limit that is nearest; -1 none */
     int margin_index; /* its column in the action or observation; -1 not of one column */
+    bool blind;       /* where the machine is has not been seen yet: do not send this command */
 } gb_verdict;
 
 /* What the envelope sees in a tick. */

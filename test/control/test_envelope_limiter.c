@@ -1,0 +1,166 @@
+/* Position, velocity, acceleration and jerk: cases computed by hand, and the shape of motions. */
+#include "control/envelope_machine.h"
+
+/* Tick 0.01 s: velocity 1 rad/s is 0.01 a tick, acceleration 4 is 4e-4, jerk 40 is 4e-5. */
+
+static void a_proposal_within_limits_passes_exactly(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    b.proposal[0] = 4e-5; /* first tick: d1 = d2 = d3 = the step */
+    b.proposal[1] = -3.9e-5;
+    b.proposal[2] = 0.0019; /* 20 m/s^3 a tick^2 is 0.002 */
+    b.proposal[3] = 1.0;    /* 100 N/s */
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    assert_int_equal(b.verdict.reasons, 0);
+    assert_memory_equal(b.command, b.proposal, sizeof b.command);
+    assert_false(b.verdict.blind);
+    bench_close(&b);
+}
+
+static void jerk_is_limited_first(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    b.proposal[0] = 3e-4; /* within velocity and acceleration */
+    tick(&b);
+    assert_mode(&b, GB_MODE_CLAMP);
+    assert_only(&b, GB_LIMIT_JERK);
+    assert_near(b.command[0], 4e-5);
+    bench_close(&b);
+}
+
+static void each_limit_has_its_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *limits;
+        double step;
+        gb_limit reason;
+        double command;
+    } cases[] = {
+        {"    velocity: [1]\n", 0.02, GB_LIMIT_VELOCITY, 0.01},
+        {"    velocity: [1]\n    acceleration: [4]\n", 0.0005, GB_LIMIT_ACCELERATION, 0.0004},
+        {"", 1.5, GB_LIMIT_POSITION, 1.0},
+    };
+    for (int i = 0; i < 3; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, HEAD ARM_POSITION "%s" BASE GRIP "sensors:\n" WATCH,
+                 cases[i].limits);
+        for (double sign = -1; sign <= 1; sign += 2) {
+            bench b;
+            bench_open(&b, text);
+            b.proposal[0] = sign * cases[i].step;
+            tick(&b);
+            assert_mode(&b, GB_MODE_CLAMP);
+            assert_only(&b, cases[i].reason);
+            assert_near(b.command[0], sign * cases[i].command);
+            bench_close(&b);
+        }
+    }
+}
+
+static void velocity_and_force_commands_have_their_own_derivatives(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    b.proposal[3] = 1.5;
+    tick(&b);
+    assert_only(&b, GB_LIMIT_FORCE);
+    assert_near(b.command[3], 1.0);
+    b.proposal[3] = 2.0;
+    b.proposal[2] = 0.1;
+    tick(&b);
+    assert_int_equal(b.verdict.reasons, 1u << GB_LIMIT_ACCELERATION | 1u << GB_LIMIT_JERK);
+    assert_near(b.command[2], 0.002);
+    bench_close(&b);
+}
+
+static void a_far_target_is_reached_without_overshoot(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    b.proposal[0] = 0.75;
+    int reached = 0;
+    double highest = 0;
+    for (int i = 1; i < 400 && !reached; i++) {
+        tick(&b);
+        highest = fmax(highest, b.command[0]);
+        if (b.verdict.mode == GB_MODE_PASS)
+            reached = i;
+    }
+    /* The fastest way: 0.75 rad at 1 rad/s, with 0.25 s of acceleration and 0.1 s of jerk, takes
+     * 0.75 + 0.25 + 0.1 = 1.1 s. */
+    assert_in_range(reached, 105, 125);
+    assert_near(highest, 0.75);
+    bench_close(&b);
+}
+
+static void it_stops_before_the_position_limit(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    for (int i = 0; i < 400; i++) {
+        b.proposal[0] = b.command[0] + 1.0;
+        b.proposal[1] = b.command[1] - 1.0;
+        tick(&b);
+        assert_true(b.command[0] <= 1.0 && b.command[1] >= -2.0);
+    }
+    assert_true(b.command[0] > 0.9999 && b.command[1] < -1.9999);
+    bench_close(&b);
+}
+
+static void the_first_command_starts_where_the_machine_is(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    b.values[0] = 0.5;
+    b.values[1] = -1.5;
+    b.proposal[0] = -1;
+    tick(&b);
+    assert_near(b.command[0], 0.5 - 4e-5);
+    assert_near(b.command[1], -1.5 + 4e-5);
+    gb_envelope_reset(b.envelope);
+    b.values[0] = 3.0; /* measured beyond: it starts at the limit */
+    tick(&b);
+    assert_near(b.command[0], 1.0 - 4e-5);
+    bench_close(&b);
+}
+
+static void a_moving_target_is_caught(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    int caught = -1;
+    for (int i = 0; i < 150 && caught < 0; i++) {
+        b.proposal[0] = 0.05 + 0.005 * i;
+        tick(&b);
+        if (b.verdict.mode == GB_MODE_PASS)
+            caught = i;
+    }
+    assert_in_range(caught, 10, 80);
+    bench_close(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_proposal_within_limits_passes_exactly),
+        cmocka_unit_test(jerk_is_limited_first),
+        cmocka_unit_test(each_limit_has_its_reason),
+        cmocka_unit_test(velocity_and_force_commands_have_their_own_derivatives),
+        cmocka_unit_test(a_far_target_is_reached_without_overshoot),
+        cmocka_unit_test(it_stops_before_the_position_limit),
+        cmocka_unit_test(the_first_command_starts_where_the_machine_is),
+        cmocka_unit_test(a_moving_target_is_caught),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
