@@ -12,6 +12,7 @@
 
 static const gb_link_peer_kind *const kinds[] = {
     &gb_link_peer_kind_udp,
+    &gb_link_peer_kind_shm,
 };
 
 /* ---- the peer of packets ------------------------------------------------------------------------
@@ -89,7 +90,13 @@ static gb_status open_udp(const char *address, gb_link_map *map, gb_link_peer **
     return open_wire(gb_wire_open_udp, address, map, out);
 }
 
+static gb_status open_shm(const char *address, gb_link_map *map, gb_link_peer **out)
+{
+    return open_wire(gb_wire_open_shm, address, map, out);
+}
+
 const gb_link_peer_kind gb_link_peer_kind_udp = {"udp", false, open_udp};
+const gb_link_peer_kind gb_link_peer_kind_shm = {"shm", false, open_shm};
 
 /* ---- serving ------------------------------------------------------------------------------------
  */

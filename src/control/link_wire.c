@@ -209,4 +209,10 @@ static gb_status open_udp(const char *address, gb_link_map *map, gb_link **out)
     return open_link(gb_wire_open_udp, address, map, out);
 }
 
+static gb_status open_shm(const char *address, gb_link_map *map, gb_link **out)
+{
+    return open_link(gb_wire_open_shm, address, map, out);
+}
+
 const gb_link_kind gb_link_kind_udp = {"udp", open_udp};
+const gb_link_kind gb_link_kind_shm = {"shm", open_shm};
