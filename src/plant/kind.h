@@ -32,5 +32,6 @@ typedef struct gb_plant_kind {
 } gb_plant_kind;
 
 extern const gb_plant_kind gb_plant_kind_pusht;
+extern const gb_plant_kind gb_plant_kind_grasp;
 
 #endif

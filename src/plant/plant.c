@@ -8,6 +8,7 @@
 
 static const gb_plant_kind *const kinds[] = {
     &gb_plant_kind_pusht,
+    &gb_plant_kind_grasp,
 };
 #define KIND_COUNT ((int)(sizeof kinds / sizeof *kinds))
 
@@ -315,8 +316,9 @@ static void advance(gb_plant *plant, double part)
     int size = plant->kind->info->action_size;
     int tick = plant->result.steps * plant->ticks_per_step + plant->ticks;
     double *sent = plant->actions + (size_t)tick * (size_t)size;
-    gb_plant_setpoint(plant->kind->info, tick > 0 ? plant->before : plant->command, plant->command,
-                      part, sent);
+    if (tick == 0) /* nothing was commanded before: the first action holds */
+        copy_numbers(plant->before, plant->command, size);
+    gb_plant_setpoint(plant->kind->info, plant->before, plant->command, part, sent);
     plant->kind->advance(plant->machine, sent);
     plant->ticks++;
 }
