@@ -51,6 +51,11 @@ genba_feature(SNAPPY snappy)
 genba_feature(MOSQUITTO libmosquitto)
 genba_feature(OSMESA osmesa)
 genba_feature(CYCLONEDDS CycloneDDS)
+find_program(GENBA_IDLC idlc) # makes the C types of src/control/idl
+if(CYCLONEDDS_FOUND AND NOT GENBA_IDLC)
+    message(STATUS "without CYCLONEDDS: idlc not found: install it with  apt install cyclonedds-tools")
+    list(REMOVE_ITEM GENBA_FEATURES CYCLONEDDS)
+endif()
 genba_feature(MICROHTTPD libmicrohttpd)
 
 # Chipmunk ships no pkg-config file on Debian.

@@ -7,6 +7,7 @@ static const gb_link_kind *const kinds[] = {
     NULL, /* the list is never empty */
     &gb_link_kind_udp,
     &gb_link_kind_shm,
+    &gb_link_kind_dds,
 };
 
 static gb_status no_such_link(const char *url)
