@@ -31,6 +31,7 @@ typedef struct gb_plant_kind {
                 int capacity);
 } gb_plant_kind;
 
+extern const gb_plant_kind gb_plant_kind_mobile;
 extern const gb_plant_kind gb_plant_kind_pusht;
 extern const gb_plant_kind gb_plant_kind_grasp;
 

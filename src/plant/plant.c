@@ -9,6 +9,7 @@
 static const gb_plant_kind *const kinds[] = {
     &gb_plant_kind_pusht,
     &gb_plant_kind_grasp,
+    &gb_plant_kind_mobile,
 };
 #define KIND_COUNT ((int)(sizeof kinds / sizeof *kinds))
 
