@@ -109,7 +109,9 @@ typedef struct gb_view_options {
     const char *title;
     int port; /* on 127.0.0.1; 0: any free one */
     int64_t tick_ns;
-    const char *report_path; /* also keep what is needed for gb_view_report; NULL: no */
+    const char *report_path; /* also keep what gb_view_close writes there; NULL: no */
+    /* facts for the page, each may be NULL: what runs, as gb_blackbox_options has them */
+    const char *machine_name, *model_name, *model_hash_hex, *envelope_path;
 } gb_view_options;
 
 /* Serves one page on localhost, in threads of its own. GB_ERR_UNSUPPORTED without libmicrohttpd

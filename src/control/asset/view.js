@@ -1,0 +1,700 @@
+(function () {
+'use strict';
+const data = JSON.parse(document.getElementById('data').textContent);
+const live = data.live, NS = 'http://www.w3.org/2000/svg', root = document.documentElement;
+const $ = id => document.getElementById(id);
+/* Positions in a row, as control/view_json.c writes them. */
+const AT = 0, END = 1, TICK = 2, TICKS = 3, MODE = 4, REASONS = 5, MARGIN = 6, LIMIT = 7, INDEX = 8, LATE = 9,
+  AGE = 12, WAKE = 13, EPISODE = 16, LEAST = 19, MOST = 20, LAST = 21, WIDE = 22;
+const WORDS = {position: 'position limit', velocity: 'speed limit', acceleration: 'acceleration limit',
+  jerk: 'jerk limit', force: 'force limit', workspace: 'edge of the workspace', keep_out: 'keep-out zone',
+  separation: 'distance to a person', observation_age: 'observation too old', command_age: 'command too old',
+  sensor_nan: 'a sensor gives no number', sensor_range: 'a sensor is out of its range',
+  sensor_stuck: 'a sensor is stuck', sensor_jump: 'a sensor jumped', deadline: 'a tick came too late',
+  proposal: 'no usable proposal', shape: 'the machine is not what it said', emergency_stop: 'emergency stop pressed'};
+const MEANS = ['The proposal is the command.', 'The proposal is moved to the nearest allowed command.',
+  'The way is kept, its speed is reduced.', 'The backup controller commands; the model is not followed.',
+  'The backup controller holds the machine until a person releases it.'];
+
+/* ---- state ---------------------------------------------------------------------------------- */
+let rows = live ? [] : data.rows, now = null, scene = [], sums = data.sums || null, events = data.events || [];
+let next = 0, stopAsked = false, link = live ? 'wait' : 'replay', unseen = 0;
+let cursor = 0, hover = null, span = live ? 10 : 0, dirty = true;
+const start = rows.length ? rows[0][AT] : 0, finish = rows.length ? rows[rows.length - 1][END] : 0;
+
+/* ---- small things --------------------------------------------------------------------------- */
+function make(name, attributes, parent, text) {
+  const e = document.createElement(name);
+  for (const k in attributes || {}) e.setAttribute(k, attributes[k]);
+  if (text !== undefined) e.textContent = text;
+  if (parent) parent.appendChild(e);
+  return e;
+}
+function set(e, text) { if (e.textContent !== text) e.textContent = text; }
+function mark(e, name, value) { if (e.dataset[name] !== String(value)) e.dataset[name] = value; }
+function colour(name) { return getComputedStyle(root).getPropertyValue(name).trim(); }
+function num(v) {
+  if (v === null || v === undefined || !isFinite(v)) return '\u2013';
+  const a = Math.abs(v);
+  if (a >= 1e6 || (a > 0 && a < 1e-4)) return v.toExponential(2);
+  return v.toFixed(a >= 1000 ? 1 : a >= 100 ? 2 : a >= 10 ? 3 : 4).replace('-', '\u2212');
+}
+function part(v) { return v === null ? '\u2013' : String(+v.toFixed(3)).replace('-', '\u2212'); }
+function whole(n) { return Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, '\u202f'); }
+function micro(us) {
+  if (us === null || us === undefined) return '\u2013';
+  return us >= 1e6 ? (us / 1e6).toPrecision(3) + ' s' : us >= 1e3 ? (us / 1e3).toPrecision(3) + ' ms' :
+    (us >= 100 ? us.toFixed(0) : us.toPrecision(2)) + ' \u00b5s';
+}
+function seconds(s) {
+  const m = Math.floor(s / 60), rest = s - 60 * m;
+  return (m ? m + ':' + (rest < 10 ? '0' : '') : '') + rest.toFixed(s < 600 ? 2 : 1) + (m ? '' : ' s');
+}
+function reasons(bits) {
+  return data.limits.filter((_, i) => bits >>> i & 1).map(n => WORDS[n] || n).join(', ');
+}
+function unit(u) { return u === '1' ? '' : u; }
+
+/* ---- what there is: one list of plots ----------------------------------------------------------- */
+const columns = [];   /* of observations, for names */
+const plots = [];
+let slot = 0, wide = 0;
+function columnName(s, i) { return s.labels ? s.labels[i] : s.size > 1 ? String(i) : ''; }
+data.observations.forEach(s => {
+  const names = [];
+  for (let i = 0; i < s.size; i++) columns.push(s.name + (s.size > 1 ? ' ' + columnName(s, i) : ''));
+  if (s.column < 0) return;
+  if (s.size > data.wide) {
+    plots.push({kind: 'profile', stream: s, at: wide, host: 'observations'});
+    wide += s.size;
+    return;
+  }
+  const series = [];
+  for (let i = 0; i < s.size; i++) series.push({slot: slot++, name: columnName(s, i), colour: '--c' + i % 8, dash: i >= 8});
+  plots.push({kind: 'stream', stream: s, series, host: 'observations', names});
+});
+const actionNames = [];
+data.actions.forEach(s => {
+  for (let i = 0; i < s.size; i++) {
+    const name = s.name + (s.size > 1 ? ' ' + columnName(s, i) : ''), k = s.column + i;
+    actionNames.push(name);
+    plots.push({kind: 'action', stream: s, name, host: 'actions', low: s.low && s.low[i], high: s.high && s.high[i],
+      series: [{slot: slot + k, name: 'proposed', colour: '--c1', dash: true},
+               {slot: slot + data.action + k, name: 'applied', colour: '--c0'}]});
+  }
+});
+plots.push({kind: 'row', row: AGE, name: 'age of the observation', unit: 'ms', host: 'observations',
+  series: [{row: AGE, name: '', colour: '--c7'}], zero: true});
+plots.push({kind: 'row', row: MARGIN, name: 'margin of the envelope', unit: '', host: 'observations',
+  series: [{row: MARGIN, name: '', colour: '--c0'}], zero: true, margin: true});
+[['wake', 'waking up late'], ['period', 'period, off by'], ['busy', 'work in a tick']].forEach(t =>
+  plots.push({kind: 'times', key: t[0], name: t[1], host: 'times'}));
+
+/* The column that a margin is of: of the observation for what is sensed, else of the action. */
+function of(limit, index) {
+  return (/^(sensor|force)/.test(data.limits[limit]) ? columns : actionNames)[index] || '';
+}
+function nearest(limit, index) {
+  if (limit < 0 || limit >= data.limits.length) return 'no limit is near';
+  const name = data.limits[limit], column = index >= 0 ? of(limit, index) : '';
+  return (WORDS[name] || name) + (column ? ' of ' + column : '');
+}
+
+plots.forEach(p => {
+  const f = p.figure = make('figure', {}, $(p.host)), head = make('figcaption', {}, f), title = make('b', {}, head);
+  title.textContent = p.name || p.stream.name;
+  const u = p.unit !== undefined ? p.unit : p.stream ? unit(p.stream.unit) : '';
+  if (u) make('i', {}, title, u);
+  const out = make('output', {}, head);
+  (p.series || []).forEach(s => {
+    const v = make('span', {class: 'value' + (s.dash ? ' dashed' : ''), style: '--of:var(' + s.colour + ')'}, out);
+    if (s.name) make('em', {}, v, s.name);
+    s.out = make('span', {}, v);
+  });
+  p.canvas = make('canvas', {class: 'plot', role: 'img', 'aria-label': title.textContent}, f);
+  if (p.kind === 'times') p.list = make('dl', {class: 'percentiles'}, f);
+  if (p.kind === 'times' || p.kind === 'profile') return;
+  p.canvas.addEventListener('pointermove', e => {
+    const r = p.canvas.getBoundingClientRect(), w = range();
+    const part = (e.clientX - r.left - LEFT) / (r.width - LEFT - RIGHT);
+    hover = part >= 0 && part <= 1 ? w[0] + part * (w[1] - w[0]) : null;
+    dirty = true;
+  });
+  p.canvas.addEventListener('pointerleave', () => { hover = null; dirty = true; });
+  if (!live) p.canvas.addEventListener('click', () => { if (hover !== null) seek(hover); });
+});
+
+/* ---- drawing ------------------------------------------------------------------------------------ */
+const LEFT = 46, RIGHT = 8, TOP = 8, BOTTOM = 20;
+let palette = {};
+function readPalette() {
+  ['ink', 'soft', 'faint', 'rule', 'card', 'm0', 'm1', 'm2', 'm3', 'm4', 'stop', 'c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7']
+    .forEach(n => { palette['--' + n] = colour('--' + n); });
+}
+/* The canvas's context in CSS pixels, cleared. */
+function clear(canvas) {
+  const r = devicePixelRatio || 1, w = canvas.clientWidth, h = canvas.clientHeight;
+  if (canvas.width !== Math.round(w * r) || canvas.height !== Math.round(h * r)) {
+    canvas.width = Math.round(w * r);
+    canvas.height = Math.round(h * r);
+  }
+  const g = canvas.getContext('2d');
+  g.setTransform(r, 0, 0, r, 0, 0);
+  g.clearRect(0, 0, w, h);
+  g.font = '11.5px system-ui, sans-serif';
+  return {g, w, h};
+}
+/* The span of time that plots show. */
+function range() {
+  if (!rows.length) return [0, 1];
+  const last = rows[rows.length - 1][END];
+  if (live) {
+    const length = Math.max(span, 20 * data.bucket);
+    return [last - length, last];
+  }
+  if (!span || span >= finish - start) return [start, Math.max(finish, start + 1e-3)];
+  const from = Math.min(Math.max(cursor - span / 2, start), finish - span);
+  return [from, from + span];
+}
+/* The row that holds or is nearest before a time. */
+function rowAt(t) {
+  let a = 0, b = rows.length - 1;
+  if (b < 0) return -1;
+  while (a < b) { const m = (a + b + 1) >> 1; if (rows[m][AT] <= t) a = m; else b = m - 1; }
+  return a;
+}
+function steps(low, high, about) {
+  const raw = (high - low) / about, p = Math.pow(10, Math.floor(Math.log10(raw))), n = raw / p;
+  const step = p * (n < 1.5 ? 1 : n < 3.5 ? 2 : n < 7.5 ? 5 : 10), out = [];
+  for (let v = Math.ceil(low / step) * step; v <= high + step * 1e-6; v += step) out.push(Math.abs(v) < step * 1e-9 ? 0 : v);
+  return out;
+}
+function short(v) { return Math.abs(v) >= 1e5 || (v && Math.abs(v) < 1e-3) ? v.toExponential(0) : String(+v.toPrecision(4)).replace('-', '\u2212'); }
+function bounds(p, from, until) {
+  let low = Infinity, high = -Infinity;
+  for (let i = from; i <= until; i++) for (const s of p.series) {
+    const a = s.row !== undefined ? rows[i][s.row] : rows[i][LEAST][s.slot], b = s.row !== undefined ? a : rows[i][MOST][s.slot];
+    if (a !== null && a < low) low = a;
+    if (b !== null && b > high) high = b;
+  }
+  if (low > high) return [0, 1];
+  if (p.zero) { low = Math.min(low, 0); high = Math.max(high, p.margin ? 1 : 0); }
+  const pad = (high - low) * 0.08 || Math.abs(high) * 0.05 || 0.5;
+  return [p.zero && low === 0 ? 0 : low - pad, high + pad];
+}
+/* Bands where the envelope stepped in, over the whole height: seen at once in every plot. */
+function bands(g, x, from, until, top, height) {
+  for (let i = from; i <= until;) {
+    const mode = rows[i][MODE];
+    let j = i;
+    while (j < until && rows[j + 1][MODE] === mode) j++;
+    if (mode > 0) {
+      const a = x(rows[i][AT]), b = x(j < until ? rows[j + 1][AT] : rows[j][END]);
+      g.globalAlpha = mode === 4 ? 0.2 : 0.26;
+      g.fillStyle = palette['--m' + mode];
+      g.fillRect(a, top, Math.max(b - a, 1.5), height);
+      g.globalAlpha = 1;
+      g.fillRect(a, top, Math.max(b - a, 1.5), 1 + mode);
+    }
+    i = j + 1;
+  }
+}
+function axes(g, w, h, t, y, low, high, x) {
+  g.lineWidth = 1;
+  g.textBaseline = 'middle';
+  g.textAlign = 'right';
+  for (const v of steps(low, high, 3)) {
+    g.strokeStyle = palette['--rule'];
+    g.beginPath(); g.moveTo(LEFT, y(v)); g.lineTo(w - RIGHT, y(v)); g.stroke();
+    g.fillStyle = palette['--soft'];
+    g.fillText(short(v), LEFT - 6, y(v));
+  }
+  g.textBaseline = 'alphabetic';
+  g.textAlign = 'center';
+  const origin = live ? t[1] : 0; /* live: so long ago */
+  for (const from of steps(t[0] - origin, t[1] - origin, Math.max(2, w / 110))) {
+    const v = from + origin;
+    if (x(v) < LEFT + 4 || x(v) > w - 14) continue;
+    g.strokeStyle = palette['--faint'];
+    g.beginPath(); g.moveTo(x(v), h - BOTTOM); g.lineTo(x(v), h - BOTTOM + 4); g.stroke();
+    g.fillText(short(from) + ' s', x(v), h - 4);
+  }
+}
+/* Least to most as an area with an edge, so that one tick of thirty seconds is still a line. */
+function area(g, s, from, until, x, y) {
+  g.beginPath();
+  let open = false;
+  for (let i = from; i <= until; i++) {
+    const v = rows[i][MOST][s.slot];
+    if (v === null) continue;
+    if (open) g.lineTo(x(rows[i][AT]), y(v)); else { g.moveTo(x(rows[i][AT]), y(v)); open = true; }
+  }
+  for (let i = until; i >= from; i--) { const v = rows[i][LEAST][s.slot]; if (v !== null) g.lineTo(x(rows[i][AT]), y(v)); }
+  g.globalAlpha = 0.3;
+  g.fillStyle = g.strokeStyle = palette[s.colour];
+  g.fill();
+  g.lineWidth = 0.8;
+  g.stroke();
+  g.globalAlpha = 1;
+}
+function line(g, s, from, until, x, y, wrap) {
+  g.beginPath();
+  let before = null;
+  for (let i = from; i <= until; i++) {
+    const v = s.row !== undefined ? rows[i][s.row] : rows[i][LAST][s.slot];
+    const broken = before === null || rows[i][EPISODE] !== rows[i - 1][EPISODE] || (wrap && Math.abs(v - before) > wrap / 2);
+    if (v !== null) g[broken ? 'moveTo' : 'lineTo'](x(rows[i][AT]), y(v));
+    before = v;
+  }
+  g.strokeStyle = palette[s.colour];
+  g.lineWidth = 1.7;
+  g.setLineDash(s.dash ? [5, 3] : []);
+  g.stroke();
+  g.setLineDash([]);
+}
+function between(g, p, from, until, x, y) {
+  const [a, b] = p.series;
+  g.fillStyle = palette['--c1'];
+  g.globalAlpha = 0.34;
+  for (let i = from; i < until; i++) {
+    const u = rows[i][LAST][a.slot], v = rows[i][LAST][b.slot];
+    if (u === null || v === null || u === v) continue;
+    g.fillRect(x(rows[i][AT]), Math.min(y(u), y(v)), Math.max(x(rows[i + 1][AT]) - x(rows[i][AT]), 1), Math.abs(y(u) - y(v)));
+  }
+  g.globalAlpha = 1;
+}
+function limits(g, p, w, y, low, high) {
+  g.strokeStyle = palette['--ink'];
+  g.lineWidth = 1;
+  g.setLineDash([1.5, 3]);
+  for (const v of [p.low, p.high]) if (v !== null && v !== undefined && v >= low && v <= high) {
+    g.beginPath(); g.moveTo(LEFT, y(v)); g.lineTo(w - RIGHT, y(v)); g.stroke();
+  }
+  g.setLineDash([]);
+}
+function upright(g, x, h, style) {
+  g.strokeStyle = style;
+  g.lineWidth = 1;
+  g.beginPath(); g.moveTo(x, TOP - 4); g.lineTo(x, h - BOTTOM); g.stroke();
+}
+function drawPlot(p) {
+  const {g, w, h} = clear(p.canvas), t = range();
+  if (!rows.length || w < 80) return;
+  const from = Math.max(0, rowAt(t[0])), until = Math.min(rows.length - 1, Math.max(rowAt(t[1]), from));
+  const [low, high] = bounds(p, from, until);
+  const x = v => LEFT + (w - LEFT - RIGHT) * (v - t[0]) / (t[1] - t[0]);
+  const y = v => TOP + (h - TOP - BOTTOM) * (high - v) / (high - low);
+  axes(g, w, h, t, y, low, high, x);
+  g.save();
+  g.beginPath(); g.rect(LEFT, 0, w - LEFT - RIGHT, h - BOTTOM + 1); g.clip();
+  bands(g, x, from, until, TOP - 6, h - TOP - BOTTOM + 6);
+  if (p.kind === 'action') { between(g, p, from, until, x, y); limits(g, p, w, y, low, high); }
+  if (p.margin) { g.fillStyle = palette['--m3']; g.globalAlpha = 0.18; g.fillRect(LEFT, y(0), w, h); g.globalAlpha = 1; }
+  const wrap = p.stream ? p.stream.wrap : 0;
+  for (const s of p.series) { if (s.slot !== undefined && !wrap) area(g, s, from, until, x, y); line(g, s, from, until, x, y, wrap); }
+  g.strokeStyle = palette['--faint'];
+  for (let i = from + 1; i <= until; i++) if (rows[i][EPISODE] !== rows[i - 1][EPISODE]) upright(g, x(rows[i][AT]), h, palette['--faint']);
+  if (!live) upright(g, x(cursor), h, palette['--ink']);
+  if (hover !== null) upright(g, x(hover), h, palette['--soft']);
+  g.restore();
+  p.canvas.dataset.points = String(until - from + 1);
+}
+/* Values of the row under the pointer, at the cursor, or the newest. */
+function shownRow() {
+  const i = hover !== null ? rowAt(hover) : live ? rows.length - 1 : rowAt(cursor);
+  return i >= 0 ? rows[i] : null;
+}
+function readouts(p) {
+  const row = shownRow();
+  for (const s of p.series) set(s.out, row ? num(s.row !== undefined ? row[s.row] : row[LAST][s.slot]) : '\u2013');
+}
+function drawProfile(p) {
+  const {g, w, h} = clear(p.canvas), s = p.stream, row = shownRow();
+  let v = null;
+  if (!live && row) v = row[WIDE].slice(p.at, p.at + s.size);
+  else if (now) v = now.values.slice(s.column, s.column + s.size);
+  if (!v || w < 80) return;
+  const known = v.filter(n => n !== null);
+  let low = s.low ? Math.min(...s.low.filter(n => n !== null)) : Math.min(...known, 0);
+  let high = s.high ? Math.max(...s.high.filter(n => n !== null)) : Math.max(...known);
+  if (!(high > low)) { low -= 0.5; high = low + 1; }
+  const x = i => LEFT + (w - LEFT - RIGHT) * i / s.size, y = n => TOP + (h - TOP - BOTTOM) * (high - n) / (high - low);
+  axes(g, w, h, [0, 0.001], y, low, high, () => -1);
+  g.fillStyle = palette['--c0'];
+  v.forEach((n, i) => { if (n !== null) g.fillRect(x(i), y(n), Math.max((w - LEFT - RIGHT) / s.size - 0.3, 0.7), y(low) - y(n)); });
+  g.fillStyle = palette['--soft'];
+  g.textAlign = 'left'; g.fillText('0', LEFT, h - 4);
+  g.textAlign = 'right'; g.fillText(String(s.size - 1), w - RIGHT, h - 4);
+  p.canvas.dataset.points = String(known.length);
+}
+function drawTimes(p) {
+  const {g, w, h} = clear(p.canvas), times = sums && sums[p.key];
+  if (!times || !times.count || w < 80) return;
+  const left = 8, value = bin => sums.floor * Math.pow(2, bin / sums.octave);
+  const low = 0.5, high = Math.max(1e4, 2 * times.p[3]);
+  const x = us => left + (w - left - RIGHT) * Math.log(Math.max(us, low) / low) / Math.log(high / low);
+  let most = 1;
+  for (let i = 1; i < times.bins.length; i += 2) most = Math.max(most, times.bins[i]);
+  const y = n => h - BOTTOM - (h - TOP - BOTTOM) * Math.log1p(n) / Math.log1p(most);
+  g.textAlign = 'center';
+  for (let us = 1; us <= high; us *= 10) {
+    g.strokeStyle = palette['--rule'];
+    g.beginPath(); g.moveTo(x(us), TOP); g.lineTo(x(us), h - BOTTOM); g.stroke();
+    g.fillStyle = palette['--soft'];
+    g.fillText(us >= 1e6 ? us / 1e6 + ' s' : us >= 1e3 ? us / 1e3 + ' ms' : us + ' \u00b5s', Math.min(Math.max(x(us), 16), w - 20), h - 4);
+  }
+  for (let i = 0; i < times.bins.length; i += 2) {
+    const bin = times.bins[i], n = times.bins[i + 1], a = bin ? x(value(bin - 1)) : left, b = x(value(bin));
+    g.fillStyle = palette['--c0'];
+    g.fillRect(a, y(n), Math.max(b - a - 0.5, 1), h - BOTTOM - y(n));
+  }
+  ['--c2', '--c1', '--c3', '--ink'].forEach((c, i) => {
+    g.strokeStyle = palette[c];
+    g.lineWidth = i === 3 ? 1.5 : 1;
+    g.setLineDash(i === 3 ? [] : [3, 2]);
+    g.beginPath(); g.moveTo(x(times.p[i]), TOP - 4); g.lineTo(x(times.p[i]), h - BOTTOM); g.stroke();
+  });
+  g.setLineDash([]);
+  p.canvas.dataset.points = String(times.count);
+  if (!p.list.firstChild) ['median', '99 %', '99.9 %', 'longest'].forEach(n => { make('dt', {}, p.list, n); make('dd', {}, p.list); });
+  p.list.querySelectorAll('dd').forEach((d, i) => set(d, micro(times.p[i])));
+}
+
+/* ---- scene -------------------------------------------------------------------------------------- */
+const KINDS = ['polygon', 'circle', 'polyline'], ROLES = {wall: '--faint', goal: '--sand', block: '--ink', agent: '--accent', target: '--c1'};
+const SPARE = ['--c2', '--c3', '--c4', '--c5', '--c6'];
+let spare = 0, box = null, shapes = [], roles = '';
+function roleColour(role) {
+  if (!ROLES[role]) ROLES[role] = SPARE[spare++ % SPARE.length];
+  return ROLES[role];
+}
+function grow(shape) {
+  for (let i = 3; i + 1 < shape.length; i += 2) {
+    const r = shape[2] || 0;
+    if (shape[i] === null || shape[i + 1] === null) continue;
+    box = box || [Infinity, Infinity, -Infinity, -Infinity];
+    box = [Math.min(box[0], shape[i] - r), Math.min(box[1], shape[i + 1] - r), Math.max(box[2], shape[i] + r), Math.max(box[3], shape[i + 1] + r)];
+  }
+}
+function place(e, s) {
+  const solid = s[0] !== 2, c = 'var(' + roleColour(s[1]) + ')', outline = s[1] === 'target';
+  if (s[0] === 1) { e.setAttribute('cx', s[3]); e.setAttribute('cy', s[4]); e.setAttribute('r', s[2]); }
+  else e.setAttribute('points', s.slice(3).join(' '));
+  e.style.fill = solid && !outline ? c : 'none';
+  e.style.stroke = c;
+  e.style.opacity = s[1] === 'goal' ? 0.55 : 1;
+  e.style.strokeWidth = !solid && s[2] ? 2 * s[2] : outline ? 2.5 : solid ? 0 : 1.5;
+  e.classList.toggle('thick', !solid && s[2] > 0);
+  e.style.strokeLinecap = e.style.strokeLinejoin = 'round';
+}
+function drawScene() {
+  const list = live ? scene : sceneAt(cursor), world = $('world');
+  if (!list || !list.length) return;
+  const hidden = $('scene').hidden;
+  list.forEach((s, i) => {
+    if (live) grow(s);
+    if (!shapes[i] || shapes[i].kind !== s[0]) {
+      const e = document.createElementNS(NS, KINDS[s[0]]);
+      if (shapes[i]) world.replaceChild(e, shapes[i].e); else world.appendChild(e);
+      shapes[i] = {kind: s[0], e};
+    }
+    shapes[i].e.style.display = '';
+    place(shapes[i].e, s);
+  });
+  for (let i = list.length; i < shapes.length; i++) shapes[i].e.style.display = 'none';
+  const w = box[2] - box[0] || 1, h = box[3] - box[1] || 1, pad = 0.02 * Math.max(w, h);
+  const view = [box[0] - pad, box[1] - pad, w + 2 * pad, h + 2 * pad].map(n => n.toPrecision(6)).join(' ');
+  if (world.getAttribute('viewBox') !== view) world.setAttribute('viewBox', view);
+  const present = [...new Set(list.map(s => s[1]))];
+  if (present.join() !== roles) {
+    roles = present.join();
+    $('roles').textContent = '';
+    present.forEach(r => make('span', {class: 'key role', style: '--of:var(' + roleColour(r) + ')'}, $('roles'), r === 'target' ? 'target: where the command points' : r));
+  }
+  if (hidden) { $('scene').hidden = false; document.querySelector('.stage').classList.remove('alone'); }
+}
+/* Scenes of a report: 0 stands for the shape of the scene before. */
+if (!live) {
+  let before = [];
+  data.scenes.forEach((list, k) => {
+    data.scenes[k] = list.map((s, i) => s === 0 ? before[i] : s);
+    data.scenes[k].forEach((s, i) => { before[i] = s; grow(s); });
+  });
+}
+function sceneAt(t) {
+  return data.scenes.length ? data.scenes[Math.min(Math.floor(rowAt(t) / data.every), data.scenes.length - 1)] : null;
+}
+
+/* ---- words and numbers ---------------------------------------------------------------------------- */
+function drawVerdict() {
+  const row = live ? null : shownRow(), v = $('verdict');
+  if (live && !now || !live && !row) return;
+  const mode = live ? Math.max(now.mode, rows.length && link === 'live' ? recentMode() : 0) : row[MODE];
+  const bits = live ? now.mode === mode ? now.reasons : recentReasons() : row[REASONS];
+  const margin = live ? now.margin : row[MARGIN];
+  mark(v, 'mode', mode);
+  set($('mode'), data.modes[mode] || '?');
+  set($('why'), MEANS[mode] || '');
+  set($('reasons'), mode > 0 ? 'Because of: ' + (reasons(bits) || 'nothing named') : '');
+  const gauge = v.querySelector('.gauge');
+  gauge.firstChild.style.width = 100 * Math.max(0, Math.min(1, margin === null ? 0 : margin)) + '%';
+  mark(gauge, 'low', margin === null ? 0 : margin < 0 ? 2 : margin < 0.1 ? 1 : 0);
+  set($('nearest'), margin === null ? 'none known' : part(margin) + ' \u2014 ' + (live ? nearest(now.limit, now.index) : nearest(row[LIMIT], row[INDEX])));
+}
+/* An intervention of one tick stays in words for half a second. */
+function recent() { const t = rows[rows.length - 1][END] - 0.5; return rows.slice(Math.max(rowAt(t), rows.length - 20)); }
+function recentMode() { return Math.max(...recent().map(r => r[MODE])); }
+function recentReasons() { return recent().reduce((a, r) => a | r[REASONS], 0); }
+
+const tiles = {};
+function tile(key, name, value, small, bad) {
+  if (!tiles[key]) {
+    const d = make('div', {}, $('tiles'));
+    make('dt', {}, d, name);
+    const v = make('dd', {}, d);
+    tiles[key] = {d, v: make('span', {}, v), s: make('small', {}, v)};
+  }
+  set(tiles[key].v, value);
+  set(tiles[key].s, small || '');
+  mark(tiles[key].d, 'bad', bad ? 1 : 0);
+}
+function drawTiles() {
+  if (!sums) return;
+  const share = n => sums.ticks ? (100 * n / sums.ticks).toFixed(n * 1000 < sums.ticks ? 2 : 1) + ' %' : '';
+  const touched = sums.ticks - sums.modes[0];
+  tile('ticks', 'ticks', whole(sums.ticks), '');
+  tile('late', 'late ticks', whole(sums.late), sums.late ? share(sums.late) : '', sums.late > 0);
+  tile('interventions', 'interventions', whole(sums.interventions), touched ? share(touched) + ' of ticks' : '', sums.interventions > 0);
+  tile('least', 'smallest margin', part(sums.least), '', sums.least !== null && sums.least < 0);
+  tile('chunks', 'chunk switches', whole(sums.switches), '');
+  tile('starved', 'ticks without chunk', whole(sums.starved), sums.starved ? share(sums.starved) : '', sums.starved > 0);
+  tile('faulty', 'faulty observations', whole(sums.faulty), '', sums.faulty > 0);
+  tile('wake', 'wakes late, 99.9 %', micro(sums.wake.count ? sums.wake.p[2] : null), '');
+  const lost = (live ? unseen : sums.unseen) + 0;
+  if (lost || tiles.unseen) tile('unseen', 'not shown here', whole(lost), 'ticks', true);
+}
+function drawEvents() {
+  const table = $('events'), body = table.tBodies[0], list = live ? events.slice().reverse() : events;
+  const key = list.length + ':' + (list.length ? list[live ? 0 : list.length - 1].join() : '');
+  if (body.dataset.key === key) return;
+  body.dataset.key = key;
+  table.hidden = !list.length;
+  $('calm').hidden = list.length > 0;
+  body.textContent = '';
+  list.forEach(e => {
+    const tr = make('tr', live ? {} : {class: 'jump', tabindex: 0}, body);
+    make('td', {class: 'num'}, tr, seconds(e[1]));
+    make('td', {class: 'num'}, tr, micro(1e6 * (e[2] - e[1] + data.tick)));
+    make('span', {class: 'chip', 'data-mode': e[4]}, make('td', {}, tr), data.modes[e[4]]);
+    make('td', {}, tr, reasons(e[5]) + (e[8] >= 0 ? ' \u2013 ' + of(e[7], e[8]) : ''));
+    make('td', {class: 'num'}, tr, part(e[6]));
+    make('td', {class: 'num'}, tr, whole(e[3]));
+    if (!live) {
+      tr.addEventListener('click', () => { seek(e[1]); scrollTo({top: 0, behavior: 'smooth'}); });
+      tr.addEventListener('keydown', k => { if (k.key === 'Enter') seek(e[1]); });
+    }
+  });
+}
+function drawClock() {
+  const t = live ? (rows.length ? rows[rows.length - 1][END] : 0) : cursor;
+  set($('clock'), seconds(t));
+  const texts = {wait: 'connecting', live: 'live', quiet: 'no new ticks', lost: 'not connected', replay: 'replay'};
+  mark($('link'), 'state', link);
+  set($('link').lastChild, texts[link]);
+  if (live) drawStop();
+}
+
+/* ---- the button --------------------------------------------------------------------------------- */
+/* It says what the machine does, read back from its ticks, not what was asked of it. */
+function stopState() {
+  const bit = data.limits.indexOf('emergency_stop');
+  if (link === 'lost') return ['lost', 'Emergency stop', 'not connected: use the machine\u2019s own'];
+  if (now && now.mode === 4 && now.reasons >>> bit & 1) return ['done', 'Stopped', 'the envelope confirms it'];
+  if (stopAsked) return ['asked', 'Stop asked', 'not confirmed by the machine yet'];
+  return ['ready', 'Emergency stop', 'Space or Esc'];
+}
+function drawStop() {
+  const b = $('stop'), s = stopState();
+  mark(b, 'state', s[0]);
+  set(b.firstChild, s[1]);
+  set(b.lastChild, s[2]);
+}
+async function press(tries) {
+  stopAsked = true;
+  dirty = true;
+  try {
+    const r = await fetch('/stop', {method: 'POST', headers: {'X-Genba-Token': data.token}, signal: AbortSignal.timeout(1000)});
+    if (!r.ok) throw new Error(r.status);
+  } catch (e) {
+    if (tries > 1) return setTimeout(() => press(tries - 1), 150);
+    stopAsked = false;
+    link = 'lost';
+    dirty = true;
+  }
+}
+
+/* ---- live: asks for what is new, 25 times a second ---------------------------------------------- */
+let count = 0, newTick = -1, newAt = 0;
+function apply(answer) {
+  if (answer.end < next) return location.reload(); /* another run at the same address */
+  const kept = rows.length ? next - rows.length : answer.first;
+  if (answer.first > next || answer.first < kept) rows = [];
+  else rows.length = answer.first - kept;
+  rows = rows.concat(answer.rows);
+  next = answer.first + answer.rows.length;
+  if (rows.length > 800) rows = rows.slice(rows.length - 760);
+  now = answer.now;
+  scene = answer.scene;
+  stopAsked = answer.stop;
+  unseen = answer.unseen;
+  if (answer.sums) { sums = answer.sums; events = answer.events; }
+  if (now && now.tick !== newTick) { newTick = now.tick; newAt = performance.now(); }
+  link = performance.now() - newAt > 1500 + 3000 * data.tick ? 'quiet' : 'live';
+  return next < answer.end;
+}
+async function poll() {
+  const began = performance.now();
+  let more = false, pause = 40;
+  try {
+    /* The newest bucket may have grown since: ask for it again. */
+    const r = await fetch('/live?after=' + Math.max(0, next - 1) + (count++ % 12 ? '' : '&more=1'), {cache: 'no-store', signal: AbortSignal.timeout(3000)});
+    if (!r.ok) throw new Error(r.status);
+    more = apply(await r.json());
+  } catch (e) {
+    link = 'lost';
+    count = 0;
+    pause = 500;
+  }
+  dirty = true;
+  setTimeout(poll, more ? 0 : Math.max(8, pause - (performance.now() - began)));
+}
+
+/* ---- replay ------------------------------------------------------------------------------------- */
+let playing = false, rate = 1, playedAt = 0;
+function seek(t) {
+  cursor = Math.min(Math.max(t, start), finish);
+  $('slider').value = cursor;
+  dirty = true;
+}
+function drawPlayer() {
+  const row = shownRow();
+  if (!row) return;
+  set($('where'), seconds(cursor) + ', tick ' + whole(row[TICK]) + (rows[rows.length - 1][EPISODE] ? ', episode ' + row[EPISODE] : ''));
+  const {g, w, h} = clear($('strip')), x = t => w * (t - start) / Math.max(finish - start, 1e-3);
+  g.fillStyle = palette['--m0'];
+  g.globalAlpha = 0.35;
+  g.fillRect(0, h - 4, w, 4);
+  g.globalAlpha = 1;
+  /* The higher the worse: the colour is not the only sign. */
+  for (let i = 0; i < rows.length; i++) {
+    const mode = rows[i][MODE];
+    if (!mode) continue;
+    g.fillStyle = palette['--m' + mode];
+    const top = h - 4 - (h - 4) * mode / 4;
+    g.fillRect(x(rows[i][AT]), top, Math.max(x(i + 1 < rows.length ? rows[i + 1][AT] : rows[i][END]) - x(rows[i][AT]), 1.5), h - top);
+  }
+}
+function play(on) {
+  playing = on;
+  playedAt = performance.now();
+  $('play').textContent = on ? '\u275a\u275a' : '\u25b6';
+  if (on && cursor >= finish) seek(start);
+}
+function setUpReplay() {
+  $('lede').hidden = !sums.ticks;
+  if (sums.ticks) $('lede').textContent = lede();
+  const slider = $('slider'), rates = [1, 2, 5, 10, 0.25];
+  $('player').hidden = false;
+  slider.min = start;
+  slider.max = finish;
+  slider.addEventListener('input', () => { play(false); seek(+slider.value); });
+  $('play').addEventListener('click', () => play(!playing));
+  $('speed').addEventListener('click', () => { rate = rates[(rates.indexOf(rate) + 1) % rates.length]; set($('speed'), rate + '\u00d7'); });
+  document.addEventListener('keydown', e => {
+    const row = rowAt(cursor), step = e.key === 'ArrowRight' ? 1 : e.key === 'ArrowLeft' ? -1 : 0;
+    if (e.key === ' ' && !/BUTTON|SELECT/.test(e.target.tagName)) { e.preventDefault(); play(!playing); }
+    else if (step && row >= 0) { e.preventDefault(); play(false); seek(rows[Math.min(Math.max(row + step * (e.shiftKey ? 25 : 1), 0), rows.length - 1)][AT]); }
+  });
+  const asked = /[#&]t=([\d.]+)/.exec(location.hash);
+  seek(asked ? +asked[1] : start);
+}
+
+/* The run in a paragraph, for people who read no further. */
+function lede() {
+  const s = sums, touched = s.ticks - s.modes[0], worst = s.modes.reduce((a, n, i) => n ? i : a, 0);
+  const share = n => (100 * n / s.ticks).toPrecision(2) + ' %';
+  let text = whole(s.ticks) + ' ticks at ' + num(1 / data.tick).replace(/\.?0+$/, '') + ' Hz in ' + seconds(s.seconds) + '. ';
+  if (!touched) text += 'The envelope changed no command. ';
+  else text += 'The envelope stepped in ' + whole(s.interventions) + (s.interventions === 1 ? ' time' : ' times') + ', in ' + share(touched) +
+    ' of the ticks; at worst the mode was \u201c' + data.modes[worst] + '\u201d. ';
+  text += s.late ? whole(s.late) + (s.late === 1 ? ' tick was' : ' ticks were') + ' late' : 'No tick was late';
+  text += '; 99.9 % of them began within ' + micro(s.wake.p[2]) + ' of their time. ';
+  if (s.starved) text += share(s.starved) + ' of the ticks had no action chunk. ';
+  if (s.unseen || s.skipped) text += whole(Math.max(s.unseen, s.skipped)) + ' ticks did not reach this report; the black box has them. ';
+  return text;
+}
+
+/* ---- the frame ---------------------------------------------------------------------------------- */
+function frame() {
+  if (playing) {
+    const t = performance.now();
+    seek(cursor + rate * (t - playedAt) / 1000);
+    playedAt = t;
+    if (cursor >= finish) play(false);
+  }
+  if (dirty) {
+    dirty = false;
+    drawClock();
+    drawVerdict();
+    drawTiles();
+    drawScene();
+    for (const p of plots) {
+      if (p.kind === 'times') drawTimes(p);
+      else if (p.kind === 'profile') drawProfile(p);
+      else { readouts(p); drawPlot(p); }
+    }
+    drawEvents();
+    if (!live) drawPlayer();
+  }
+  requestAnimationFrame(frame);
+}
+function fact(name, value) {
+  if (!value) return;
+  const d = make('div', {}, $('facts'));
+  make('dt', {}, d, name);
+  make('dd', {}, d, value);
+}
+function setUp() {
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches, wanted = /[?&]theme=(dark|light)/.exec(location.search);
+  root.dataset.theme = wanted ? wanted[1] : dark ? 'dark' : 'light';
+  readPalette();
+  $('theme').addEventListener('click', () => { root.dataset.theme = root.dataset.theme === 'dark' ? 'light' : 'dark'; readPalette(); dirty = true; });
+  document.title = data.title || data.machine || 'genba';
+  set($('title'), data.title || data.machine);
+  fact('machine', data.machine); fact('what it does', data.summary); fact('asked of it', data.instruction);
+  fact('model', data.model); fact('model hash', data.model_hash); fact('envelope', data.envelope);
+  fact('ticks a second', num(1 / data.tick).replace(/\.?0+$/, ''));
+  if (sums) fact('began', new Date(1000 * sums.began).toISOString().replace('T', ' ').replace(/\..*/, ' UTC'));
+  const missing = data.observations.filter(s => s.column < 0).map(s => s.name).join(', ');
+  fact('too wide to show', missing);
+  document.querySelector('.stage').classList.add('alone');
+  const spans = live ? [5, 10, 30] : [0, 60, 10, 2].filter(s => s < finish - start || !s);
+  spans.forEach(s => {
+    const b = make('button', {type: 'button', 'aria-pressed': s === span}, $('ranges'), s ? s + ' s' : 'all');
+    b.addEventListener('click', () => { span = s; $('ranges').querySelectorAll('button').forEach(o => o.setAttribute('aria-pressed', o === b)); dirty = true; });
+  });
+  $('foot').textContent = 'genba ' + data.version + '. ' + (live ? 'Served from this machine to this machine. The button on this page is no substitute for the emergency stop on the machine.'
+    : 'This page loads nothing from anywhere.' + (data.events_beyond ? ' ' + data.events_beyond + ' interventions more are not listed.' : ''));
+  addEventListener('resize', () => { dirty = true; });
+  document.body.classList.toggle('live', live);
+  if (!live) return setUpReplay();
+  $('stop').hidden = false;
+  $('stop').addEventListener('click', () => press(5));
+  document.addEventListener('keydown', e => {
+    if ((e.key === 'Escape' || e.key === ' ') && !e.repeat) { e.preventDefault(); press(5); }
+  });
+  poll();
+}
+setUp();
+requestAnimationFrame(frame);
+})();
