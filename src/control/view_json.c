@@ -301,8 +301,8 @@ static void put_now(FILE *to, const gb_view *view)
             (double)(view->sums.last_due_ns - view->sums.first_due_ns) / 1e9, (int)r->verdict.mode,
             (unsigned)r->verdict.reasons);
     gb_view_json_number(to, r->verdict.margin, 4);
-    fprintf(to, ",\"limit\":%d,\"index\":%d,\"values\":", r->verdict.margin_limit,
-            r->verdict.margin_index);
+    fprintf(to, ",\"limit\":%d,\"index\":%d,\"blind\":%s,\"values\":", r->verdict.margin_limit,
+            r->verdict.margin_index, r->verdict.blind ? "true" : "false");
     put_floats(to, view->values, view->columns.count, 6);
     fputc('}', to);
 }

@@ -57,10 +57,12 @@ static record made_up(uint64_t i)
     r.head.done_ns = r.head.due_ns + 50000;
     r.head.wall_ns = INT64_C(1700000000000000000) + r.head.due_ns;
     r.head.observation_ns = r.head.due_ns - 4000000;
-    r.head.verdict = (gb_verdict){GB_MODE_PASS, 0, 0.5, GB_LIMIT_VELOCITY, 1};
+    r.head.verdict =
+        (gb_verdict){.margin = 0.5, .margin_limit = GB_LIMIT_VELOCITY, .margin_index = 1};
     if (i % 50 == 49)
-        r.head.verdict =
-            (gb_verdict){GB_MODE_CLAMP, 1u << GB_LIMIT_VELOCITY, 0.0, GB_LIMIT_VELOCITY, 0};
+        r.head.verdict = (gb_verdict){.mode = GB_MODE_CLAMP,
+                                      .reasons = 1u << GB_LIMIT_VELOCITY,
+                                      .margin_limit = GB_LIMIT_VELOCITY};
     const double numbers[] = {100.0 + (double)(i % 7), 200, 250, 250, 1.0, 300, 310, 301, 311};
     memcpy(r.numbers, numbers, sizeof numbers);
     return r;

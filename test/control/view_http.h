@@ -3,6 +3,7 @@
 #define GENBA_TEST_VIEW_HTTP_H
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,17 +12,18 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* A connection to 127.0.0.1; -1: refused. receive_bytes 0: the system's buffer. */
+/* A connection to 127.0.0.1; -1: refused. receive_bytes not 0: with so small a buffer, and without
+ * waiting until the server has room for it. */
 static inline int http_connect(int port, int receive_bytes)
 {
     struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     struct timeval patience = {20, 0};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | (receive_bytes ? SOCK_NONBLOCK : 0), 0);
     there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (receive_bytes)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (connect(fd, (struct sockaddr *)&there, sizeof there) != 0) {
+    if (connect(fd, (struct sockaddr *)&there, sizeof there) != 0 && errno != EINPROGRESS) {
         close(fd);
         return -1;
     }

@@ -56,11 +56,16 @@ static void judge(servo *s, double t, bool stop)
     memset(verdict, 0, sizeof *verdict);
     s->stopped = s->stopped || stop;
     if (s->stopped) {
-        *verdict = (gb_verdict){GB_MODE_STOPPED, 1u << GB_LIMIT_EMERGENCY_STOP, 0.0,
-                                GB_LIMIT_EMERGENCY_STOP, -1};
+        *verdict = (gb_verdict){.mode = GB_MODE_STOPPED,
+                                .reasons = 1u << GB_LIMIT_EMERGENCY_STOP,
+                                .margin_limit = GB_LIMIT_EMERGENCY_STOP,
+                                .margin_index = -1};
     } else if (fmod(t, 9.0) > 8.6) { /* an observation that is too old */
-        *verdict = (gb_verdict){GB_MODE_BACKUP, 1u << GB_LIMIT_OBSERVATION_AGE, -0.2,
-                                GB_LIMIT_OBSERVATION_AGE, -1};
+        *verdict = (gb_verdict){.mode = GB_MODE_BACKUP,
+                                .reasons = 1u << GB_LIMIT_OBSERVATION_AGE,
+                                .margin = -0.2,
+                                .margin_limit = GB_LIMIT_OBSERVATION_AGE,
+                                .margin_index = -1};
     } else {
         follow(s, verdict);
     }

@@ -434,7 +434,7 @@ function drawVerdict() {
   const margin = live ? now.margin : row[MARGIN];
   mark(v, 'mode', mode);
   set($('mode'), data.modes[mode] || '?');
-  set($('why'), MEANS[mode] || '');
+  set($('why'), live && now.blind ? 'Where the machine is has not been seen yet: nothing is sent to it.' : MEANS[mode] || '');
   set($('reasons'), mode > 0 ? 'Because of: ' + (reasons(bits) || 'nothing named') : '');
   const gauge = v.querySelector('.gauge');
   gauge.firstChild.style.width = 100 * Math.max(0, Math.min(1, margin === null ? 0 : margin)) + '%';
