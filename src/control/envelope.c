@@ -48,6 +48,7 @@ void gb_envelope_reset(gb_envelope *envelope)
         }
     gb_envelope_monitor_reset(envelope);
     envelope->started = envelope->has_before = false;
+    gb_envelope_region_start(envelope);
     envelope->in_backup = envelope->stopped = false;
     envelope->good_since_ns = INT64_MIN;
     atomic_store(&envelope->released, false);
@@ -125,6 +126,7 @@ static void start(gb_envelope *envelope, const gb_envelope_input *input)
         }
     }
     envelope->started = true;
+    gb_envelope_region_start(envelope);
 }
 
 static uint32_t judge_proposal(const gb_envelope *envelope, const gb_envelope_input *input)
@@ -164,9 +166,26 @@ static void hand_over(gb_envelope *envelope, int64_t now_ns, uint32_t faults, do
         envelope->in_backup = envelope->stopped = false;
 }
 
-/* The proposal as far as the limits let it. */
-static uint32_t limit(gb_envelope *envelope, const double *proposal)
+/* The proposal as fast as the distance to people lets it; whether it was slowed. */
+static bool slow_down(gb_envelope *envelope, const gb_envelope_input *input)
 {
+    memcpy(envelope->wanted, input->proposal,
+           (size_t)envelope->machine->action_size * sizeof *input->proposal);
+    double part = gb_envelope_slow(envelope, input);
+    if (part >= 1.0)
+        return false;
+    const gb_people_rule *people = &envelope->people;
+    for (int i = people->column; i < people->column + people->columns; i++) {
+        const gb_axis_limits *limits = &envelope->limits[i];
+        envelope->wanted[i] = part * fmin(fmax(input->proposal[i], limits->low), limits->high);
+    }
+    return true;
+}
+
+/* What is wanted, as far as the limits let it. */
+static uint32_t limit(gb_envelope *envelope)
+{
+    const double *proposal = envelope->wanted;
     uint32_t bits = 0;
     for (int r = 0; r < envelope->rule_count; r++) {
         const gb_command_rule *rule = &envelope->rules[r];
@@ -207,6 +226,10 @@ static void measure_command(const gb_envelope *envelope, gb_margin *margin)
     }
 }
 
+/* Faults after which an observation must not be read. */
+#define UNREADABLE                                                                                 \
+    (GB_BIT(GB_LIMIT_OBSERVATION_AGE) | GB_BIT(GB_LIMIT_SHAPE) | GB_BIT(GB_LIMIT_SENSOR_NAN))
+
 void gb_envelope_tick(gb_envelope *envelope,
                       const gb_envelope_input *input,
                       double *command,
@@ -216,16 +239,22 @@ void gb_envelope_tick(gb_envelope *envelope,
     uint32_t faults = gb_envelope_monitor(envelope, input, &margin);
     if (!envelope->started && !faults)
         start(envelope, input);
+    if (!(faults & UNREADABLE))
+        faults |= gb_envelope_people(envelope, input, &margin);
     faults |= judge_proposal(envelope, input);
     if (input->emergency_stop)
         faults |= GB_BIT(GB_LIMIT_EMERGENCY_STOP);
     hand_over(envelope, input->now_ns, faults, margin.value);
     uint32_t limits = 0;
-    if (envelope->in_backup)
+    bool slowed = false;
+    if (envelope->in_backup) {
         gb_envelope_backup(envelope, envelope->stopped);
-    else
-        limits = limit(envelope, input->proposal);
-    remember(envelope, faults ? NULL : input->proposal);
+    } else {
+        slowed = slow_down(envelope, input);
+        limits = limit(envelope) | (slowed ? GB_BIT(GB_LIMIT_SEPARATION) : 0);
+    }
+    limits |= gb_envelope_region(envelope, &margin);
+    remember(envelope, envelope->in_backup ? NULL : envelope->wanted);
     measure_command(envelope, &margin);
     for (int i = 0; i < envelope->machine->action_size; i++) {
         envelope->axes[i] = envelope->next[i];
@@ -233,6 +262,7 @@ void gb_envelope_tick(gb_envelope *envelope,
     }
     gb_envelope_mode mode = envelope->stopped     ? GB_MODE_STOPPED
                             : envelope->in_backup ? GB_MODE_BACKUP
+                            : slowed              ? GB_MODE_SLOW
                             : limits              ? GB_MODE_CLAMP
                                                   : GB_MODE_PASS;
     *out = (gb_verdict){mode,         faults | limits, margin.value,

@@ -45,6 +45,70 @@ typedef struct gb_sensor_rule {
     const double *low, *high, *max_step, *force; /* [size]; NULL: not judged */
 } gb_sensor_rule;
 
+/* Speed and separation monitoring, ISO/TS 15066, 5.5.4. Lengths in the unit of the distance. */
+typedef struct gb_people_rule {
+    bool on;
+    int offset, size;       /* of the distances: the least counts */
+    double footprint;       /* taken off each distance */
+    double separation;      /* C + Z_d + Z_r: what must be left when it has stopped */
+    double person_speed;    /* v_h */
+    double reaction_s;      /* T_r */
+    double braking;         /* deceleration of the fastest point */
+    double standing;        /* a machine slower than this counts as standing */
+    int column, columns;    /* of the action that move it */
+    const double *per_unit; /* [columns] speed of the machine for each unit of the command */
+    double sum_per_unit;    /* of their absolute values */
+    double constant;        /* > 0: positions move it; it must stop at this distance */
+} gb_people_rule;
+
+enum {
+    GB_LINKS_MAX = 16,
+    GB_POINTS_MAX = 8,
+    GB_ZONES_MAX = 32
+};
+
+typedef enum gb_link_motion {
+    GB_LINK_TURN, /* about its axis, rad */
+    GB_LINK_SLIDE /* along its axis */
+} gb_link_motion;
+
+/* A joint and the step to it from the joint before. */
+typedef struct gb_chain_link {
+    gb_link_motion motion;
+    int column; /* of the action */
+    double axis[3], at[3];
+} gb_chain_link;
+
+/* A point of the machine that must stay where it is allowed, with what is around it. */
+typedef struct gb_chain_point {
+    int link; /* it is fixed behind this one */
+    double at[3], radius;
+    double reach[GB_LINKS_MAX]; /* how far it can move for each unit of a link's column */
+} gb_chain_point;
+
+typedef enum gb_zone_kind {
+    GB_ZONE_BOX,
+    GB_ZONE_CYLINDER
+} gb_zone_kind;
+
+typedef struct gb_zone {
+    gb_zone_kind kind;
+    double a[3], b[3]; /* corners, or ends of the axis */
+    double radius;
+} gb_zone;
+
+/* Where points of the machine may be: kinematics of the commanded positions. */
+typedef struct gb_region_rule {
+    bool on;
+    int column, columns; /* of the action */
+    int link_count, point_count, allowed_count, keep_out_count;
+    gb_chain_link links[GB_LINKS_MAX];
+    gb_chain_point points[GB_POINTS_MAX];
+    gb_zone allowed[GB_ZONES_MAX], keep_out[GB_ZONES_MAX];
+    double tracking; /* how far a point may be from where the command has it */
+    double scale;    /* of margins */
+} gb_region_rule;
+
 /* ---- memory of the ticks ------------------------------------------------------------------------
  */
 
@@ -70,14 +134,19 @@ struct gb_envelope {
     gb_command_rule *rules;  /* [rule_count], together all columns of the action */
     gb_sensor_rule *sensors; /* [sensor_count] */
     gb_axis_limits *limits;  /* [action_size] */
+    gb_people_rule people;
+    gb_region_rule region;
     int64_t max_command_age_ns;
     int64_t late_ns, late_ticks; /* more than late_ticks in a row later than late_ns: backup */
     int64_t return_good_ns;
     bool return_at_rest;
     double return_margin;
 
-    gb_axis_state *axes, *next; /* [action_size] */
-    double *before;             /* [action_size] the proposal of the tick before */
+    gb_axis_state *axes, *next;  /* [action_size] */
+    gb_axis_state *tried, *kept; /* [action_size] */
+    double clearance;            /* the least of the stop that is known, 0 at most */
+    double *wanted;              /* [action_size] the proposal, slowed where people are near */
+    double *before;              /* [action_size] the proposal of the tick before */
     bool has_before;
     gb_sensor_state *states; /* [sensor_count] */
     bool started;            /* where the machine is has been seen */
@@ -100,6 +169,15 @@ GB_MUST gb_status gb_envelope_configure(gb_envelope *envelope,
 uint32_t
 gb_envelope_monitor(gb_envelope *envelope, const gb_envelope_input *input, gb_margin *margin);
 void gb_envelope_monitor_reset(gb_envelope *envelope);
+/* Whether people are too near to move at all (a bit, or 0). envelope_people.c */
+uint32_t
+gb_envelope_people(const gb_envelope *envelope, const gb_envelope_input *input, gb_margin *margin);
+/* How much of the proposed speed the distance to people allows, 0..1. */
+double gb_envelope_slow(const gb_envelope *envelope, const gb_envelope_input *input);
+/* Shortens the moves in envelope->next until the stop after them stays where it is allowed; the
+ * bits of what was in the way. envelope_region.c */
+uint32_t gb_envelope_region(gb_envelope *envelope, gb_margin *margin);
+void gb_envelope_region_start(gb_envelope *envelope);
 /* The backup controller's move for every column, into envelope->next. at_rest: only stop.
  * envelope_backup.c */
 void gb_envelope_backup(gb_envelope *envelope, bool stop_only);

@@ -43,6 +43,11 @@ gb_axis_state gb_axis_rest(double x);
 bool gb_axis_resting(const gb_axis_state *state);
 /* One tick along the stop that `state` holds: always allowed. */
 gb_axis_state gb_axis_follow(const gb_axis_limits *limits, const gb_axis_state *state);
+/* The `top` that leads from one state to the next. */
+double
+gb_axis_top(const gb_axis_limits *limits, const gb_axis_state *state, const gb_axis_state *next);
+/* Where the stop of `state` is after so many ticks. */
+double gb_axis_stop_at(const gb_axis_limits *limits, const gb_axis_state *state, double ticks);
 /* The state after `top` is applied for a tick; false when it breaks a limit, or no stop inside the
  * limits is found from there. */
 bool gb_axis_apply(const gb_axis_limits *limits,

@@ -34,6 +34,21 @@ advance(const gb_axis_limits *limits, const gb_axis_state *from, double top, gb_
     to->x = limits->order >= 1 ? from->x + to->d1 : from->x + top;
 }
 
+double
+gb_axis_top(const gb_axis_limits *limits, const gb_axis_state *state, const gb_axis_state *next)
+{
+    switch (limits->order) {
+    case 3:
+        return next->d2 - state->d2;
+    case 2:
+        return next->d2;
+    case 1:
+        return next->d1;
+    default:
+        return next->x - state->x;
+    }
+}
+
 gb_axis_state gb_axis_follow(const gb_axis_limits *limits, const gb_axis_state *state)
 {
     gb_axis_state next = {.stop = state->stop};
@@ -175,9 +190,7 @@ uint32_t gb_axis_choose(const gb_axis_limits *limits,
         return why;
     }
     gb_axis_state safe = gb_axis_follow(limits, state);
-    double safe_top = limits->order == 3   ? safe.d2 - state->d2
-                      : limits->order == 2 ? safe.d2
-                                           : safe.d1;
+    double safe_top = gb_axis_top(limits, state, &safe);
     double sign = aim(limits, &safe, lead) < wanted ? 1.0 : -1.0;
     double good = safe_top, bad = furthest(limits, state, sign);
     *out = safe;

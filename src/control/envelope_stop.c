@@ -142,3 +142,22 @@ bool gb_axis_stop_find(
     *out = (gb_axis_stop){.end = x, .low = x, .high = x}; /* it may stop at once */
     return true;
 }
+
+double gb_axis_stop_at(const gb_axis_limits *limits, const gb_axis_state *state, double ticks)
+{
+    const gb_axis_stop *stop = &state->stop;
+    double x = state->x, d1 = state->d1, d2 = limits->order == 3 ? state->d2 : 0.0, left = ticks;
+    for (int phase = 0; phase < 3; phase++) {
+        double k = fmin(left, stop->ticks[phase]), top = stop->top[phase];
+        if (limits->order == 3) {
+            x += gone(d1, d2, top, k);
+            d1 = speed(d1, d2, top, k);
+            d2 += top * k;
+        } else { /* the phase adds `top` to d1 in each tick */
+            x += gone(d1, top, 0.0, k);
+            d1 += top * k;
+        }
+        left -= k;
+    }
+    return x;
+}

@@ -4,6 +4,22 @@
 #define SENSORS "sensors:\n" WATCH
 #define POSITION HEAD ARM_POSITION
 
+/* People: what a good section says, with one line changed. */
+#define PEOPLE_OF(distance, rest, speed_of)                                                        \
+    GOOD "  - {stream: arm.angle, unit: rad, max_age_ms: 50}\npeople: {distance: " distance        \
+         ", unit: rad, separation: 0.4, " rest ", speed_of: " speed_of "}\n"
+#define MOTION "person_speed: 1.6, reaction_ms: 300, braking: 1.8"
+#define PEOPLE(rest) PEOPLE_OF("arm.angle", rest, "base.speed, per_unit: [1]")
+
+/* A workspace of two slides. */
+#define SLIDES                                                                                     \
+    "  chain: [{kind: slide, column: 0, axis: [1, 0, 0]}, {kind: slide, column: 1, axis: [0, 1, "  \
+    "0]}]\n"
+#define POINT "  points: [{link: 1}]\n"
+#define BOX "  allowed: [{kind: box, low: [-1, -1, -1], high: [1, 1, 1]}]\n"
+#define REGION_HEAD GOOD "workspace:\n  stream: arm.target\n  unit: m\n"
+#define REGION(chain, points, zones) REGION_HEAD chain points zones
+
 static const struct {
     const char *text;
     const char *says[3]; /* line and words that the message must have */
@@ -104,6 +120,96 @@ static const struct {
     {GOOD "return: {good_ms: 0}\n", {":16:", "above 0"}},
     {GOOD "return: {margin: 1}\n", {":16:", "below 1"}},
     {GOOD "return: {margin: -0.1}\n", {":16:", "from 0"}},
+    {PEOPLE_OF("arm.angl", MOTION, "base.speed, per_unit: [1]"), {":17:", "arm.angl"}},
+    {PEOPLE_OF("grip.force", MOTION, "base.speed, per_unit: [1]"), {":17:", "\"N\"", "\"rad\""}},
+    {GOOD "people: {distance: arm.angle, unit: rad, separation: 0.4, " MOTION
+          ", speed_of: base.speed, per_unit: [1]}\n",
+     {":16:", "watched"}},
+    {PEOPLE("person_speed: 0, reaction_ms: 300, braking: 1.8"), {":17:", "above 0"}},
+    {PEOPLE("person_speed: 1, reaction_ms: 0, braking: 1.8"), {":17:", "above 0"}},
+    {PEOPLE("person_speed: 1, reaction_ms: 300, braking: 0"), {":17:", "above 0"}},
+    {PEOPLE(MOTION ", standing: 0"), {":17:", "people.standing", "above 0"}},
+    {PEOPLE(MOTION ", footprint: -1"), {":17:", "people.footprint", "above 0"}},
+    /* 50 ms of age, 10 ms of tick, twice 2 m/s^2 by 20 m/s^3: 260 ms */
+    {PEOPLE("person_speed: 1, reaction_ms: 259.9, braking: 1.8"), {":17:", "at least 260 ms"}},
+    {PEOPLE("person_speed: 1, reaction_ms: 300, braking: 2.01"), {":17:", "allows 2 at most"}},
+    {PEOPLE_OF("arm.angle", MOTION, "base.spee, per_unit: [1]"), {":17:", "base.spee"}},
+    {PEOPLE_OF("arm.angle", MOTION, "base.speed, per_unit: [0]"), {":17:", "per_unit", "above 0"}},
+    {PEOPLE_OF("arm.angle", MOTION, "base.speed, per_unit: [1, 1]"), {":17:", "1 column"}},
+    {PEOPLE_OF("arm.angle", MOTION, "grip.press, per_unit: [1]"), {":17:", "force"}},
+    {HEAD ARM_POSITION "    velocity: [1]\n" BASE GRIP SENSORS
+                       "people: {distance: arm.position, unit: rad, separation: 0.4, " MOTION
+                       ", speed_of: arm.target, per_unit: [1]}\n",
+     {":14:", "acceleration"}},
+    {REGION(SLIDES, POINT, ""), {":17:", "allowed"}},
+    {REGION(SLIDES, "  points: [{link: 2}]\n", BOX), {":20:", "0 to 1"}},
+    {REGION(SLIDES, "  points: [{link: -1}]\n", BOX), {":20:", "0 to 1"}},
+    {REGION(SLIDES, "  points: [{link: 0, radius: -0.1}]\n", BOX), {":20:", "0 or more"}},
+    {REGION(SLIDES, "  points: [{link: 0, at: [1, 2]}]\n", BOX), {":20:", "exactly 3"}},
+    {REGION(SLIDES, "  points: [{link: 0, at: [1, 2, 1e10]}]\n", BOX), {":20:", "1e9"}},
+    {REGION("  chain: [{kind: slide, column: 2, axis: [1, 0, 0]}]\n", POINT, BOX),
+     {":19:", "0 to 1"}},
+    {REGION("  chain: [{kind: slide, column: -1, axis: [1, 0, 0]}]\n", POINT, BOX),
+     {":19:", "0 to 1"}},
+    {REGION("  chain: [{kind: slide, column: 0, axis: [0, 0, 0]}]\n", POINT, BOX),
+     {":19:", "direction"}},
+    {REGION("  chain: [{kind: bend, column: 0, axis: [0, 0, 1]}]\n", POINT, BOX),
+     {":19:", "turn, slide"}},
+    {REGION("  chain: [{kind: turn, column: 0, axis: [0, 0, 1]}, {kind: turn, column: 0, axis: [0, "
+            "0, 1]}]\n",
+            POINT,
+            BOX),
+     {":19:", "chain[0]"}},
+    {GOOD "workspace:\n  stream: base.speed\n  unit: m\n" SLIDES POINT BOX,
+     {":17:", "does not command positions"}},
+    {GOOD "workspace:\n  stream: arm\n  unit: m\n" SLIDES POINT BOX, {":17:", "arm.target"}},
+    {HEAD ARM_POSITION BASE GRIP SENSORS
+     "workspace:\n  stream: arm.target\n  unit: m\n" SLIDES POINT BOX,
+     {":16:", "\"velocity\""}},
+    {REGION(SLIDES, POINT, BOX "  tracking: -1\n"), {":22:", "0 or more"}},
+    {REGION(SLIDES, POINT, "  allowed: [{kind: box, low: [0, 0, 0], high: [1, 1, 0]}]\n"),
+     {":21:", "not below"}},
+    {REGION(SLIDES, POINT, "  allowed: [{kind: box, low: [0, 0, 0]}]\n"), {":21:", "high"}},
+    {REGION(SLIDES, POINT, "  allowed: [{kind: box, high: [0, 0, 0]}]\n"), {":21:", "low"}},
+    {REGION(
+         SLIDES, POINT, "  allowed: [{kind: box, low: [0, 0, 0], high: [1, 1, 1], radius: 1}]\n"),
+     {":21:", "nothing else"}},
+    {REGION(SLIDES,
+            POINT,
+            "  allowed: [{kind: box, low: [0, 0, 0], high: [1, 1, 1], from: [0, 0, 0]}]\n"),
+     {":21:", "nothing else"}},
+    {REGION(SLIDES,
+            POINT,
+            "  allowed: [{kind: box, low: [0, 0, 0], high: [1, 1, 1], to: [0, 0, 0]}]\n"),
+     {":21:", "nothing else"}},
+    {REGION(SLIDES,
+            POINT,
+            "  allowed: [{kind: cylinder, from: [0, 0, 0], to: [1, 1, 1], radius: 1}]\n"),
+     {":21:", "boxes"}},
+    {REGION(SLIDES, POINT, "  keep_out: [{kind: cylinder, from: [0, 0, 0], to: [1, 1, 1]}]\n"),
+     {":21:", "radius"}},
+    {REGION(SLIDES, POINT, "  keep_out: [{kind: cylinder, from: [0, 0, 0], radius: 1}]\n"),
+     {":21:", "\"to\""}},
+    {REGION(SLIDES, POINT, "  keep_out: [{kind: cylinder, to: [0, 0, 0], radius: 1}]\n"),
+     {":21:", "\"from\""}},
+    {REGION(SLIDES,
+            POINT,
+            "  keep_out: [{kind: cylinder, from: [0, 0, 0], to: [1, 1, 1], radius: 0}]\n"),
+     {":21:", "above 0"}},
+    {REGION(SLIDES,
+            POINT,
+            "  keep_out: [{kind: cylinder, from: [0, 0, 1], to: [0, 0, 1], radius: 1}]\n"),
+     {":21:", "no length"}},
+    {REGION(SLIDES,
+            POINT,
+            "  keep_out: [{kind: cylinder, from: [0, 0, 0], to: [0, 0, 1], radius: 1, low: [0, 0, "
+            "0]}]\n"),
+     {":21:", "nothing else"}},
+    {REGION(SLIDES,
+            POINT,
+            "  keep_out: [{kind: cylinder, from: [0, 0, 0], to: [0, 0, 1], radius: 1, high: [0, 0, "
+            "0]}]\n"),
+     {":21:", "nothing else"}},
 };
 
 static void mistakes_are_refused_and_named(void **state)
@@ -132,6 +238,11 @@ static void values_at_their_bounds_are_accepted(void **state)
         GOOD,
         GOOD "timing: {late_ms: 1, late_ticks: 0, max_command_age_ms: 1e9}\nreturn: {margin: 0}\n",
         GOOD "timing: {late_ms: 1, late_ticks: 1000000}\n",
+        PEOPLE("person_speed: 1, reaction_ms: 260, braking: 2"),
+        HEAD ARM BASE GRIP SENSORS "people: {distance: arm.position, unit: rad, separation: 0.4, "
+                                   "person_speed: 1, reaction_ms: 60, braking: 2, speed_of: "
+                                   "arm.target, per_unit: [1]}\n",
+        REGION(SLIDES, "  points: [{link: 0, radius: 0}, {link: 1}]\n", BOX "  tracking: 0\n"),
         HEAD ARM "    backup: {kind: retreat, to: [-1, 2], speed: 1}\n" BASE GRIP SENSORS,
         HEAD ARM "    backup: {kind: retreat, to: [1, -2]}\n" BASE GRIP SENSORS,
         HEAD ARM BASE GRIP

@@ -1,0 +1,174 @@
+/* Speed and separation: distances computed by hand after ISO/TS 15066, and a person who walks at a
+ * machine that wants to drive on. The stream arm.angle stands for the distance. */
+#include "control/envelope_machine.h"
+
+#define PERSON 1.6
+#define REACTION 0.3
+#define BRAKING 1.8
+#define SEPARATION 0.4
+#define LAYOUT(more, speed_of, per_unit)                                                           \
+    HEAD ARM BASE GRIP                                                                             \
+        "sensors:\n" WATCH "  - {stream: arm.angle, unit: rad, max_age_ms: 50}\n"                  \
+        "people: {distance: arm.angle, unit: rad, separation: 0.4, person_speed: 1.6, "            \
+        "reaction_ms: 300, braking: 1.8" more ", speed_of: " speed_of ", per_unit: [" per_unit     \
+        "]}\n"
+#define DRIVE(more) LAYOUT(more, "base.speed", "1")
+#define AT_REST (PERSON * REACTION + SEPARATION) /* 0.88 */
+
+static double need(double v)
+{
+    double stop = v / BRAKING;
+    return PERSON * (REACTION + stop) + v * REACTION + v * stop / 2 + SEPARATION;
+}
+
+static void a_person_far_away_changes_nothing(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, DRIVE(""));
+    b.values[4] = need(0.0019) + 1e-6;
+    b.proposal[2] = 0.0019;
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    b.values[4] = 20;
+    b.proposal[2] = 2;
+    ticks(&b, 200);
+    assert_mode(&b, GB_MODE_PASS);
+    assert_near(b.command[2], 2);
+    bench_close(&b);
+}
+
+static void nearness_slows_to_what_can_still_stop(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, DRIVE(""));
+    double speeds[] = {0.3, 0.9, 1.7, -0.6};
+    for (int i = 0; i < 4; i++) {
+        bench_rewind(&b);
+        b.values[4] = need(fabs(speeds[i]));
+        b.proposal[2] = speeds[i] > 0 ? 2 : -1;
+        ticks(&b, 300);
+        assert_mode(&b, GB_MODE_SLOW);
+        assert_only(&b, GB_LIMIT_SEPARATION);
+        assert_near(b.command[2], speeds[i]);
+    }
+    bench_close(&b);
+}
+
+static void too_near_is_a_stop(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, DRIVE(""));
+    b.values[4] = AT_REST + 1e-9;
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS); /* it wants to stand */
+    b.values[4] = AT_REST - 1e-9;
+    tick(&b);
+    assert_mode(&b, GB_MODE_BACKUP);
+    assert_only(&b, GB_LIMIT_SEPARATION);
+    assert_true(b.verdict.margin < 0);
+    bench_close(&b);
+}
+
+static void the_footprint_is_taken_off(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, DRIVE(", footprint: 0.25"));
+    b.values[4] = AT_REST + 0.25 + 1e-9;
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    b.values[4] = AT_REST + 0.25 - 1e-9;
+    tick(&b);
+    assert_mode(&b, GB_MODE_BACKUP);
+    bench_close(&b);
+}
+
+static void below_the_standing_speed_it_may_creep(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, DRIVE(", standing: 0.1"));
+    b.values[4] = AT_REST + 1e-6;
+    b.proposal[2] = 0.1;
+    ticks(&b, 100);
+    assert_mode(&b, GB_MODE_PASS);
+    b.proposal[2] = 2;
+    ticks(&b, 100);
+    assert_mode(&b, GB_MODE_SLOW);
+    assert_near(b.command[2], 0.1);
+    bench_close(&b);
+}
+
+static void it_rests_before_a_person_who_walks_up(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, DRIVE(""));
+    double gap = 6, dt = TICK_NS / 1e9;
+    b.proposal[2] = 2;
+    b.values[4] = 20;
+    ticks(&b, 150);
+    while (gap > SEPARATION - 0.2) {
+        b.values[4] = gap;
+        tick(&b);
+        gap -= (PERSON + fabs(b.command[2])) * dt;
+        if (b.command[2] > 1e-6 && gap < SEPARATION)
+            fail_msg("%g m from the person at %g m/s", gap, b.command[2]);
+    }
+    assert_near(b.command[2], 0);
+    assert_mode(&b, GB_MODE_BACKUP);
+    b.values[4] = 5; /* they have gone */
+    ticks(&b, 100);
+    assert_true(b.command[2] > 0.5);
+    bench_close(&b);
+}
+
+/* Positions: 1 rad/s at 1 m/rad, stopped within 1/4 + 0.1 s of ramp each way + 3 ticks. */
+static void positions_stop_at_one_distance(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, LAYOUT("", "arm.target", "1, 0"));
+    double stop = 0.25 + 0.2 + 0.03;
+    double constant = (PERSON + 1) * (REACTION + stop) + SEPARATION;
+    b.values[4] = constant + 1e-6;
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    b.proposal[0] = 1;
+    ticks(&b, 100);
+    assert_mode(&b, GB_MODE_CLAMP);
+    b.values[4] = constant - 1e-6;
+    tick(&b);
+    assert_mode(&b, GB_MODE_BACKUP);
+    assert_only(&b, GB_LIMIT_SEPARATION);
+    bench_close(&b);
+}
+
+static void an_unreadable_distance_is_not_read(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, DRIVE(""));
+    b.values[4] = NAN;
+    tick(&b);
+    assert_only(&b, GB_LIMIT_SENSOR_NAN);
+    bench_close(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_person_far_away_changes_nothing),
+        cmocka_unit_test(nearness_slows_to_what_can_still_stop),
+        cmocka_unit_test(too_near_is_a_stop),
+        cmocka_unit_test(the_footprint_is_taken_off),
+        cmocka_unit_test(below_the_standing_speed_it_may_creep),
+        cmocka_unit_test(it_rests_before_a_person_who_walks_up),
+        cmocka_unit_test(positions_stop_at_one_distance),
+        cmocka_unit_test(an_unreadable_distance_is_not_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
