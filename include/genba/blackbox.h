@@ -72,26 +72,36 @@ typedef struct gb_blackbox_counts {
 
 GB_API GB_MUST gb_status gb_blackbox_open(const gb_blackbox_options *options, gb_blackbox **out);
 /* By the servo and by the pilot, each alone: copies into a ring, never waits; full: it is counted.
- * record: gb_tick_bytes or gb_decision_bytes. */
+ * record: gb_tick_bytes or gb_decision_bytes. The pilot records a decision before it hands its
+ * chunk to the servo, so that a tick never stands before the decision it names. */
 GB_API void gb_blackbox_tick(gb_blackbox *box, const gb_tick *record);
 GB_API void gb_blackbox_decision(gb_blackbox *box, const gb_decision *record);
 GB_API void gb_blackbox_counts_now(const gb_blackbox *box, gb_blackbox_counts *out);
-/* Writes what is left, the summary and the last hash. The counts are final then; may be NULL. */
+/* Writes what is left, the summary and the last hash. The counts are final then; may be NULL. The
+ * first failure of the writer is returned; what it had written stays as path.part. NULL is fine. */
 GB_API GB_MUST gb_status gb_blackbox_close(gb_blackbox *box, gb_blackbox_counts *out);
 
 typedef struct gb_replay_result {
     int64_t ticks, decisions; /* read */
     int64_t decisions_checked, decisions_different;
     int64_t proposals_checked, proposals_different; /* bit for bit */
-    uint64_t first_different_tick;                  /* UINT64_MAX: none */
-    int64_t ticks_lost;                             /* that the recording says are missing */
-    bool chain_whole;                               /* every hash follows from the one before */
-    bool same_model;                                /* the recording names this model's hash */
+    int64_t proposals_unchecked;        /* the decision they stand on is not in the recording */
+    uint64_t first_different_tick;      /* UINT64_MAX: none */
+    int64_t ticks_lost, decisions_lost; /* that the recording says are missing */
+    bool chain_whole;                   /* every hash follows from the one before */
+    bool closed;      /* it ends as a finished run does; else its end is missing */
+    bool same_model;  /* the recording names this model's hash */
+    uint64_t records; /* in the chain */
+    char last_hash[2 * GB_HASH_BYTES + 1]; /* binds all of them; keep it elsewhere as an anchor */
+    char model_name[128], model_hash[2 * GB_HASH_BYTES + 1]; /* as recorded; "" none */
+    char machine_name[128];                                  /* "plant:grasp", a URL */
 } gb_replay_result;
 
 /* Runs the pilot again on a recording: each decision from its recorded inputs, each proposal from
- * the chunk it names. make NULL: only the chain is checked. GB_ERR_CORRUPT names the first record
- * whose hash does not follow; GB_ERR_MISMATCH: not a recording of such a model's machine. */
+ * the chunk it names, which begins at the decision's `before`. make NULL: decisions are taken as
+ * they were recorded. model_hash_hex may be NULL. GB_ERR_CORRUPT names the first record whose hash
+ * does not follow; *out then holds what was read up to there. GB_ERR_MISMATCH: no black box, or not
+ * of such a model's machine. A file that was cut is read as far as it is whole. */
 GB_API GB_MUST gb_status gb_replay(const char *path,
                                    gb_policy_make_fn make,
                                    const void *make_context,

@@ -156,6 +156,9 @@ GB_MUST gb_status gb_recording_writer_attach(gb_recording_writer *writer,
                                              size_t size);
 /* Writes out what memory holds and frees that memory. */
 GB_MUST gb_status gb_recording_writer_flush(gb_recording_writer *writer);
+/* The same, and ends the open chunk: all of it can be recovered from what was written. The writer
+ * must be open. */
+GB_MUST gb_status gb_recording_writer_sync(gb_recording_writer *writer);
 /* Ends the file and closes it. The writer stays, to look at. */
 GB_MUST gb_status gb_recording_writer_finish(gb_recording_writer *writer);
 const gb_recording_info *gb_recording_writer_info(const gb_recording_writer *writer);

@@ -485,6 +485,12 @@ gb_status gb_recording_writer_flush(gb_recording_writer *writer)
     return GB_OK;
 }
 
+gb_status gb_recording_writer_sync(gb_recording_writer *writer)
+{
+    GB_TRY(gb_recording_writer_flush(writer));
+    return gb_mcap_writer_flush(writer->mcap);
+}
+
 /* How many samples each stream has, so that a reader can make room for them at once. */
 static gb_status write_counts(gb_recording_writer *writer)
 {

@@ -1,0 +1,372 @@
+/* The replay: the same model gives the same bits, another one does not; every change of a record is
+ * named; what is missing is said. */
+#include "box.h"
+
+#include "control/blackbox_format.h"
+#include "control/replay.h"
+#include "record/recording_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/genba-replay-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+static void record(const char *path, int64_t ticks, int64_t skip_decision)
+{
+    gb_blackbox *box = NULL;
+    box_servo servo;
+    box_servo_begin(&servo);
+    servo.skip_decision = skip_decision;
+    gb_blackbox_options options = box_options(path, &servo.policy);
+    unlink(path);
+    assert_int_equal(gb_blackbox_open(&options, &box), GB_OK);
+    box_run(&servo, box, ticks);
+    assert_int_equal(gb_blackbox_close(box, NULL), GB_OK);
+}
+
+static void name_file(char *path, size_t size, const char *name)
+{
+    snprintf(path, size, "%s/%s", folder, name);
+}
+
+static void test_same_model_same_bits(void **state)
+{
+    (void)state;
+    char path[128];
+    gb_replay_result result;
+    name_file(path, sizeof path, "same.mcap");
+    record(path, 5000, 0);
+    assert_int_equal(gb_replay(path, box_make, &box_gain, "00ff", &result), GB_OK);
+    assert_int_equal(result.ticks, 5000);
+    assert_int_equal(result.decisions, 125);
+    assert_int_equal(result.decisions_checked, 125);
+    assert_int_equal(result.decisions_different, 0);
+    assert_int_equal(result.proposals_checked, 4997);
+    assert_int_equal(result.proposals_different, 0);
+    assert_int_equal(result.proposals_unchecked, 0);
+    assert_true(result.first_different_tick == UINT64_MAX);
+    assert_true(result.chain_whole && result.closed && result.same_model);
+    assert_string_equal(result.machine_name, "plant:made-up");
+
+    assert_int_equal(gb_replay(path, NULL, NULL, NULL, &result), GB_OK);
+    assert_int_equal(result.decisions_checked, 0);
+    assert_int_equal(result.proposals_different, 0);
+    assert_false(result.same_model);
+}
+
+static void test_other_model_differs(void **state)
+{
+    (void)state;
+    char path[128];
+    gb_replay_result result;
+    name_file(path, sizeof path, "other.mcap");
+    record(path, 1000, 0);
+    assert_int_equal(gb_replay(path, box_make, &box_other_gain, "1234", &result), GB_OK);
+    assert_int_equal(result.decisions_different, result.decisions_checked);
+    assert_true(result.proposals_different > 800); /* frozen rows are the same */
+    assert_int_equal(result.first_different_tick, 3);
+    assert_true(result.chain_whole);
+    assert_false(result.same_model);
+}
+
+static gb_status make_short(const void *context, const gb_plant_info *plant, gb_policy *out)
+{
+    GB_TRY(box_make(context, plant, out));
+    out->horizon = 4;
+    return GB_OK;
+}
+
+static gb_status make_plain(const void *context, const gb_plant_info *plant, gb_policy *out)
+{
+    GB_TRY(box_make(context, plant, out));
+    out->decide_after = NULL;
+    return GB_OK;
+}
+
+static void test_model_that_does_not_fit(void **state)
+{
+    (void)state;
+    char path[128];
+    gb_replay_result result;
+    name_file(path, sizeof path, "fit.mcap");
+    record(path, 1000, 0);
+    assert_int_equal(gb_replay(path, make_short, &box_gain, NULL, &result), GB_ERR_MISMATCH);
+    assert_int_equal(gb_replay(path, make_plain, &box_gain, NULL, &result), GB_ERR_MISMATCH);
+    assert_non_null(strstr(gb_error_message(), "real-time chunking"));
+}
+
+static void test_lost_decision_is_said(void **state)
+{
+    (void)state;
+    char path[128];
+    gb_replay_result result;
+    name_file(path, sizeof path, "lost.mcap");
+    record(path, 1000, 5);
+    assert_int_equal(gb_replay(path, box_make, &box_gain, "00ff", &result), GB_OK);
+    assert_int_equal(result.proposals_unchecked, BOX_EXECUTE * BOX_TICKS_A_PERIOD);
+    assert_int_equal(result.proposals_checked, 997 - result.proposals_unchecked);
+    assert_int_equal(result.proposals_different, 0);
+}
+
+/* ---- tampering: a copy of the file with one change, and all checksums of MCAP right -------------
+ */
+
+typedef struct change {
+    int64_t record; /* which record is changed, dropped or repeated */
+    enum {
+        FLIP,
+        DROP_BLOCK,
+        SWAP_BLOCKS,
+        CUT_LAST_BLOCK
+    } what;
+    size_t byte; /* FLIP: of the record */
+} change;
+
+/* The first of the block's records and the one behind its last. */
+static void range_of(const unsigned char *block, uint64_t *first, uint64_t *end)
+{
+    uint32_t count;
+    memcpy(first, block + 8, 8);
+    memcpy(&count, block + 48, 4);
+    *end = *first + count;
+}
+
+static void flip(unsigned char *block, int64_t skip, size_t byte)
+{
+    unsigned char *at = block + GB_BOX_BLOCK_BYTES;
+    for (; skip > 0; skip--) {
+        uint32_t size;
+        memcpy(&size, at + 4, 4);
+        at += GB_BOX_RECORD_BYTES + size;
+    }
+    at[GB_BOX_RECORD_BYTES + byte] ^= 1;
+}
+
+typedef struct blocks {
+    unsigned char *data[256];
+    size_t size[256];
+    int count;
+} blocks;
+
+static void read_blocks(const char *path, blocks *out)
+{
+    gb_bytes_in *bytes = NULL;
+    gb_mcap_reader *reader = NULL;
+    gb_mcap_message message;
+    gb_decoded decoded = {0};
+    gb_stream_spec spec = gb_stream_spec_defaults(GB_BOX_STREAM);
+    bool have = true;
+    memset(out, 0, sizeof *out);
+    spec.value_type = GB_VALUE_BYTES;
+    assert_int_equal(gb_bytes_in_file(path, &bytes), GB_OK);
+    assert_int_equal(gb_mcap_reader_create(bytes, &reader), GB_OK);
+    assert_int_equal(gb_mcap_rewind(reader, NULL), GB_OK);
+    while (gb_mcap_next(reader, &message, &have) == GB_OK && have) {
+        if (strcmp(gb_mcap_reader_channel(reader, message.channel_id)->topic, GB_BOX_STREAM) != 0)
+            continue;
+        assert_int_equal(
+            gb_decode_message(GB_MESSAGE_BYTES, &spec, message.data, message.size, &decoded),
+            GB_OK);
+        size_t size = decoded.samples.run_sizes[0];
+        assert_in_range(out->count, 0, 255);
+        out->data[out->count] = malloc(size);
+        out->size[out->count] = size;
+        memcpy(out->data[out->count++], decoded.samples.runs[0], size);
+    }
+    gb_decoded_free(&decoded);
+    gb_mcap_reader_destroy(reader);
+}
+
+static void write_blocks(const char *path, const blocks *from)
+{
+    gb_recording_host host = {0};
+    gb_recording_writer *writer = NULL;
+    gb_bytes_out *out = NULL;
+    gb_recording_info info = {.name = "tampered"};
+    gb_recording_file_options options = gb_recording_file_options_defaults();
+    gb_stream_spec spec = gb_stream_spec_defaults(GB_BOX_STREAM);
+    int stream = 0;
+    spec.value_type = GB_VALUE_BYTES;
+    spec.encoding = GB_BOX_ENCODING;
+    assert_int_equal(gb_bytes_out_file(path, &out), GB_OK);
+    assert_int_equal(gb_recording_writer_create(&host, &info, NULL, &writer), GB_OK);
+    assert_int_equal(gb_recording_writer_open(writer, out, &options), GB_OK);
+    assert_int_equal(gb_recording_writer_stream(writer, &spec, &stream), GB_OK);
+    for (int i = 0; i < from->count; i++) {
+        const unsigned char *run = from->data[i];
+        if (!run)
+            continue;
+        int64_t time_ns = i;
+        gb_samples one = {
+            .count = 1, .time_ns = &time_ns, .runs = &run, .run_sizes = &from->size[i]};
+        assert_int_equal(gb_recording_writer_append(writer, stream, &one), GB_OK);
+    }
+    assert_int_equal(gb_recording_writer_finish(writer), GB_OK);
+    gb_recording_writer_destroy(writer);
+}
+
+static void apply(blocks *all, const change *c)
+{
+    for (int i = 0; i < all->count; i++) {
+        uint64_t first, end;
+        range_of(all->data[i], &first, &end);
+        if ((uint64_t)c->record < first || (uint64_t)c->record >= end)
+            continue;
+        if (c->what == FLIP) {
+            flip(all->data[i], c->record - (int64_t)first, c->byte);
+        } else if (c->what == SWAP_BLOCKS) {
+            unsigned char *data = all->data[i];
+            size_t size = all->size[i];
+            all->data[i] = all->data[i + 1];
+            all->size[i] = all->size[i + 1];
+            all->data[i + 1] = data;
+            all->size[i + 1] = size;
+        } else {
+            free(all->data[i]);
+            all->data[i] = NULL;
+        }
+        return;
+    }
+    fail_msg("no block has record %lld", (long long)c->record);
+}
+
+static gb_status tamper(const char *from, const change *c, gb_replay_result *out)
+{
+    char path[128];
+    blocks all;
+    name_file(path, sizeof path, "tampered.mcap");
+    read_blocks(from, &all);
+    if (c)
+        apply(&all, c);
+    write_blocks(path, &all);
+    for (int i = 0; i < all.count; i++)
+        free(all.data[i]);
+    return gb_replay(path, NULL, NULL, NULL, out);
+}
+
+static void test_tampering_is_named(void **state)
+{
+    (void)state;
+    char path[128], expected[64];
+    gb_replay_result result;
+    name_file(path, sizeof path, "chain.mcap");
+    record(path, 2000, 0);
+    assert_int_equal(tamper(path, NULL, &result), GB_OK);
+    assert_true(result.chain_whole && result.closed);
+    uint64_t records = result.records;
+
+    for (int64_t number = 1; number < (int64_t)records; number += 97) {
+        change c = {.record = number, .what = FLIP, .byte = (size_t)(number % 32)};
+        snprintf(expected, sizeof expected, "broken at record %lld", (long long)number);
+        assert_int_equal(tamper(path, &c, &result), GB_ERR_CORRUPT);
+        assert_non_null(strstr(gb_error_message(), expected));
+        assert_false(result.chain_whole);
+        assert_int_equal(result.records, number);
+    }
+    /* The lowest bit of an observation. */
+    change c = {.record = 1, .what = FLIP, .byte = sizeof(gb_tick)};
+    assert_int_equal(tamper(path, &c, &result), GB_ERR_CORRUPT);
+    assert_non_null(strstr(gb_error_message(), "(tick 0)"));
+    c = (change){.record = 700, .what = DROP_BLOCK};
+    assert_int_equal(tamper(path, &c, &result), GB_ERR_CORRUPT);
+    assert_non_null(strstr(gb_error_message(), "are missing"));
+    c = (change){.record = 700, .what = SWAP_BLOCKS};
+    assert_int_equal(tamper(path, &c, &result), GB_ERR_CORRUPT);
+    c = (change){.record = (int64_t)records - 1, .what = CUT_LAST_BLOCK};
+    assert_int_equal(tamper(path, &c, &result), GB_OK);
+    assert_true(result.chain_whole);
+    assert_false(result.closed);
+    c = (change){.record = 0, .what = DROP_BLOCK};
+    assert_int_not_equal(tamper(path, &c, &result), GB_OK);
+}
+
+static void test_no_black_box(void **state)
+{
+    (void)state;
+    char path[128];
+    gb_replay_result result;
+    blocks none = {.count = 0};
+    name_file(path, sizeof path, "none.mcap");
+    write_blocks(path, &none);
+    assert_int_not_equal(gb_replay(path, NULL, NULL, NULL, &result), GB_OK);
+    assert_int_equal(gb_replay("/nowhere/x.mcap", NULL, NULL, NULL, &result), GB_ERR_IO);
+}
+
+/* ---- torture ---- */
+
+static unsigned char *read_file(const char *path, size_t *size)
+{
+    gb_file_view view;
+    assert_int_equal(gb_file_map(path, &view), GB_OK);
+    unsigned char *copy = malloc(view.size);
+    memcpy(copy, view.data, view.size);
+    *size = view.size;
+    gb_file_unmap(&view);
+    return copy;
+}
+
+static gb_status replay_memory(const unsigned char *data, size_t size, gb_replay_result *out)
+{
+    gb_bytes_in *bytes = NULL;
+    assert_int_equal(gb_bytes_in_memory(data, size, "memory", &bytes), GB_OK);
+    return gb_replay_bytes(bytes, box_make, &box_gain, "00ff", out);
+}
+
+/* A flipped or missing byte is never taken for the run that was. */
+static void test_every_byte(void **state)
+{
+    (void)state;
+    char path[128];
+    size_t size = 0;
+    gb_replay_result whole, result;
+    name_file(path, sizeof path, "small.mcap");
+    record(path, 60, 0);
+    unsigned char *data = read_file(path, &size);
+    assert_int_equal(replay_memory(data, size, &whole), GB_OK);
+    for (size_t i = 0; i < size; i++) {
+        data[i] ^= (unsigned char)(1u << i % 8);
+        if (replay_memory(data, size, &result) == GB_OK) {
+            assert_string_equal(result.last_hash, whole.last_hash);
+            assert_int_equal(result.proposals_different, 0);
+            assert_int_equal(result.ticks, 60);
+        }
+        data[i] ^= (unsigned char)(1u << i % 8);
+    }
+    for (size_t cut = 0; cut < size; cut++)
+        assert_int_not_equal(replay_memory(data, cut, &result), GB_OK);
+    free(data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_model_same_bits),
+        cmocka_unit_test(test_other_model_differs),
+        cmocka_unit_test(test_model_that_does_not_fit),
+        cmocka_unit_test(test_lost_decision_is_said),
+        cmocka_unit_test(test_tampering_is_named),
+        cmocka_unit_test(test_no_black_box),
+        cmocka_unit_test(test_every_byte),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
