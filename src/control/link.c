@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const gb_link_kind *const kinds[] = {
-    NULL, /* the list is never empty */
     &gb_link_kind_udp,
     &gb_link_kind_shm,
+    &gb_link_kind_mqtt,
     &gb_link_kind_dds,
 };
 
@@ -14,8 +14,6 @@ static gb_status no_such_link(const char *url)
 {
     char schemes[128] = "plant:";
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (!kinds[i])
-            continue;
         strncat(schemes, ", ", sizeof schemes - strlen(schemes) - 1);
         strncat(schemes, kinds[i]->scheme, sizeof schemes - strlen(schemes) - 1);
         strncat(schemes, "://", sizeof schemes - strlen(schemes) - 1);
@@ -32,9 +30,8 @@ gb_status gb_link_open(const char *url, const char *map_path, gb_link **out)
     if (strncmp(url, "plant:", 6) == 0)
         return gb_link_plant(url + 6, NULL, out);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        size_t length = kinds[i] ? strlen(kinds[i]->scheme) : 0;
-        if (!kinds[i] || strncmp(url, kinds[i]->scheme, length) != 0 ||
-            strncmp(url + length, "://", 3) != 0)
+        size_t length = strlen(kinds[i]->scheme);
+        if (strncmp(url, kinds[i]->scheme, length) != 0 || strncmp(url + length, "://", 3) != 0)
             continue;
         if (!map_path)
             return gb_fail(

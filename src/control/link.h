@@ -12,6 +12,7 @@ typedef struct gb_link_stream {
     const char *field; /* dds, mqtt: the part of the message: "position" */
     const char *const
         *columns;         /* [stream size] names inside the message ("joint_1"); NULL: by order */
+    const char *sequence; /* mqtt: the message's key that counts it; "" none */
     double scale, offset; /* stream value = scale x message value + offset, from the map's units */
 } gb_link_stream;
 

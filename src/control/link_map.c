@@ -134,8 +134,9 @@ read_link(const reading *r, const entry *e, const gb_plant_stream *stream, gb_li
 {
     *out = (gb_link_stream){.topic = copy(r, e->raw->topic),
                             .type = copy(r, e->raw->type),
-                            .field = copy(r, e->raw->field)};
-    if (!out->topic || !out->type || !out->field)
+                            .field = copy(r, e->raw->field),
+                            .sequence = copy(r, e->raw->sequence)};
+    if (!out->topic || !out->type || !out->field || !out->sequence)
         return no_memory(r);
     if (e->raw->columns_count > 0) {
         uint32_t count = e->raw->columns_count;
@@ -330,7 +331,8 @@ static gb_status read_known(const reading *r,
     if (!links)
         return no_memory(r);
     for (int i = 0; i < count; i++)
-        links[i] = (gb_link_stream){.topic = "", .type = "", .field = "", .scale = 1};
+        links[i] =
+            (gb_link_stream){.topic = "", .type = "", .field = "", .sequence = "", .scale = 1};
     for (uint32_t i = 0; i < raw_count; i++) {
         entry e = {&raw[i], side, i, raw == r->raw->actions};
         gb_words words = {.written = raw[i].name};

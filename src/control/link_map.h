@@ -8,7 +8,7 @@
 /* NULL: the key was left out. */
 typedef struct gb_raw_link_stream {
     char *name, *unit, *source_unit, *semantic, *frame;
-    char *topic, *type, *field;
+    char *topic, *type, *field, *sequence;
     char **columns;
     uint32_t columns_count;
     int64_t *shape;

@@ -27,6 +27,7 @@ static const cyaml_schema_field_t stream_fields[] = {
     TEXT("topic", gb_raw_link_stream, topic),
     TEXT("type", gb_raw_link_stream, type),
     TEXT("field", gb_raw_link_stream, field),
+    TEXT("sequence", gb_raw_link_stream, sequence),
     CYAML_FIELD_SEQUENCE("columns", OPTIONAL, gb_raw_link_stream, columns, &text, 1, COLUMNS_MOST),
     CYAML_FIELD_SEQUENCE(
         "shape", OPTIONAL, gb_raw_link_stream, shape, &whole, 1, GB_STREAM_RANK_MAX),

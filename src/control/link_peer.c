@@ -13,6 +13,7 @@
 static const gb_link_peer_kind *const kinds[] = {
     &gb_link_peer_kind_udp,
     &gb_link_peer_kind_shm,
+    &gb_link_peer_kind_mqtt,
 };
 
 /* ---- the peer of packets ------------------------------------------------------------------------
