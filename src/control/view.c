@@ -26,8 +26,8 @@ static bool starts_bucket(const gb_view_trace *trace, const gb_view_bucket *tick
     if (trace->count == 0)
         return true;
     const gb_view_bucket *last = gb_view_trace_at(trace, trace->count - 1);
-    /* Half a tick of slack is not needed: due times lie on a grid. */
-    return tick->at_ns - last->at_ns >= length_ns || tick->at_ns < last->at_ns ||
+    /* Unsigned: a step back in time starts one, too. */
+    return (uint64_t)tick->at_ns - (uint64_t)last->at_ns >= (uint64_t)length_ns ||
            tick->episode != last->episode;
 }
 

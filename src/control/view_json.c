@@ -242,7 +242,9 @@ void gb_view_json_sums(FILE *to, const gb_view *view)
             (long long)s->ticks, (long long)s->late, (long long)s->starved, (long long)s->switches,
             (long long)s->faulty, (long long)s->skipped, (long long)gb_ring_lost(view->ring),
             (long long)(view->events->count + view->events->beyond),
-            s->ticks ? (double)(s->last_due_ns - s->first_due_ns + view->tick_ns) / 1e9 : 0.0,
+            s->ticks
+                ? ((double)s->last_due_ns - (double)s->first_due_ns + (double)view->tick_ns) / 1e9
+                : 0.0,
             (double)s->first_wall_ns / 1e9);
     gb_view_json_number(to, (double)s->least_margin, 4);
     put_counts(to, "modes", s->modes, GB_MODE_STOPPED + 1);
@@ -298,8 +300,8 @@ static void put_now(FILE *to, const gb_view *view)
     const gb_tick *r = view->newest;
     fprintf(to, "{\"tick\":%llu,\"at\":%.6f,\"mode\":%d,\"reasons\":%u,\"margin\":",
             (unsigned long long)r->tick,
-            (double)(view->sums.last_due_ns - view->sums.first_due_ns) / 1e9, (int)r->verdict.mode,
-            (unsigned)r->verdict.reasons);
+            ((double)view->sums.last_due_ns - (double)view->sums.first_due_ns) / 1e9,
+            (int)r->verdict.mode, (unsigned)r->verdict.reasons);
     gb_view_json_number(to, r->verdict.margin, 4);
     fprintf(to, ",\"limit\":%d,\"index\":%d,\"blind\":%s,\"values\":", r->verdict.margin_limit,
             r->verdict.margin_index, r->verdict.blind ? "true" : "false");

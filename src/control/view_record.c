@@ -240,8 +240,8 @@ static void event_begin(gb_view_events *events, const gb_view_bucket *tick)
 void gb_view_events_add(gb_view_events *events, const gb_view_bucket *tick)
 {
     gb_view_event *event = events->count > 0 ? &events->list[events->count - 1] : NULL;
-    if (events->open &&
-        (tick->at_ns - event->end_ns > GB_VIEW_CALM_NS || tick->episode != event->episode))
+    if (events->open && ((uint64_t)tick->at_ns - (uint64_t)event->end_ns > GB_VIEW_CALM_NS ||
+                         tick->episode != event->episode))
         events->open = false;
     if (tick->mode == GB_MODE_PASS)
         return;

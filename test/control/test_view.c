@@ -297,6 +297,165 @@ static void full_ring_is_counted(void **state)
     assert_int_equal(gb_view_close(view), GB_OK);
 }
 
+/* ---- the report
+ * --------------------------------------------------------------------------------------
+ */
+
+/* The data inside a page. */
+static json_t *report_data(const char *path)
+{
+    gb_file_view file;
+    json_error_t error;
+    assert_int_equal(gb_file_map(path, &file), GB_OK);
+    static const char begin[] = "id=\"data\">";
+    const char *from = memmem(file.data, file.size, begin, sizeof begin - 1);
+    assert_non_null(from);
+    from += sizeof begin - 1;
+    const char *until =
+        memmem(from, file.size - (size_t)(from - (const char *)file.data), "</script>", 9);
+    assert_non_null(until);
+    json_t *data = json_loadb(from, (size_t)(until - from), 0, &error);
+    if (!data)
+        fail_msg("line %d column %d: %s", error.line, error.column, error.text);
+    gb_file_unmap(&file);
+    return data;
+}
+
+static void temporary(char path[64])
+{
+    strcpy(path, "/tmp/genba_view_XXXXXX");
+    assert_non_null(mkdtemp(path));
+}
+
+static void report_keeps_spikes(void **state)
+{
+    (void)state;
+    char folder[64], path[100];
+    temporary(folder);
+    snprintf(path, sizeof path, "%s/report.html", folder);
+    gb_view *view = open_view(-1, path);
+    assert_int_equal(gb_view_port(view), -1);
+    for (uint64_t i = 0; i < 9000; i++) {
+        record r = made_up(i);
+        if (i == 5001)
+            r.numbers[2] = 777.5; /* for one tick */
+        if (i == 7000)
+            r.numbers[3] = NAN;
+        gb_view_tick(view, &r.head);
+    }
+    assert_int_equal(gb_view_close(view), GB_OK);
+    json_t *data = report_data(path), *rows = json_object_get(data, "rows"), *row;
+    size_t i;
+    int spikes = 0;
+    int64_t ticks = 0;
+    assert_true(json_array_size(rows) > 500 && json_array_size(rows) <= 2000);
+    json_array_foreach(rows, i, row)
+    {
+        ticks += json_integer_value(json_array_get(row, 3));
+        spikes += json_number_value(json_array_get(json_array_get(row, 20), 2)) == 777.5;
+    }
+    assert_int_equal(ticks, 9000);
+    assert_int_equal(spikes, 1);
+    assert_int_equal(json_array_size(json_object_get(data, "events")), 180);
+    size_t scenes = json_array_size(json_object_get(data, "scenes"));
+    assert_true(scenes > 100 && scenes <= 600);
+    assert_true(json_is_false(json_object_get(data, "live")));
+    assert_null(json_object_get(data, "token"));
+    assert_string_equal(json_string_value(json_object_get(data, "title")),
+                        "A </script> of a \"title\"");
+    json_decref(data);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void report_is_whole_or_absent(void **state)
+{
+    (void)state;
+    char folder[64], path[100];
+    temporary(folder);
+    snprintf(path, sizeof path, "%s/empty.html", folder);
+    gb_view *view = open_view(-1, path); /* not one tick */
+    assert_int_equal(gb_view_close(view), GB_OK);
+    json_t *data = report_data(path);
+    assert_int_equal(json_array_size(json_object_get(data, "rows")), 0);
+    json_decref(data);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/absent/report.html", folder);
+    view = open_view(-1, path);
+    feed(view, 0, 100);
+    assert_int_equal(gb_view_close(view), GB_ERR_IO);
+    assert_false(gb_file_exists(path));
+    assert_int_equal(rmdir(folder), 0); /* nothing was left there */
+}
+
+/* A machine that no plant of this program draws, with a stream as wide as a LiDAR's and one that is
+ * too wide to be shown. */
+static void other_machines_are_shown(void **state)
+{
+    (void)state;
+    enum {
+        BEAMS = 360,
+        PIXELS = 5000,
+        NUMBERS = BEAMS + PIXELS + 3
+    };
+    static const char *const labels[] = {"</script><b>", "\\\"\n"};
+    gb_plant_stream seen[3] = {0}, done[1] = {0};
+    seen[0].spec = gb_stream_spec_defaults("lidar");
+    seen[0].size = BEAMS;
+    seen[1].spec = gb_stream_spec_defaults("camera");
+    seen[1].size = PIXELS;
+    seen[2].spec = gb_stream_spec_defaults("wheel.speed");
+    seen[2].spec.labels = labels;
+    seen[2].size = 2;
+    done[0].spec = gb_stream_spec_defaults("motor");
+    done[0].size = 1;
+    gb_plant_info info = {.name = "pusht",
+                          .summary = "",
+                          .source = "",
+                          .observation_streams = seen,
+                          .observation_stream_count = 3,
+                          .action_streams = done,
+                          .action_stream_count = 1,
+                          .observation_size = NUMBERS - 1,
+                          .action_size = 1};
+    char folder[64], path[100];
+    temporary(folder);
+    snprintf(path, sizeof path, "%s/report.html", folder);
+    gb_view_options options = {
+        .machine = &info, .port = -1, .tick_ns = 1000000, .report_path = path};
+    gb_view *view = NULL;
+    gb_tick *tick = calloc(1, sizeof *tick + (NUMBERS + 1) * sizeof(double));
+    assert_non_null(tick);
+    assert_int_equal(gb_view_open(&options, &view), GB_OK);
+    assert_null(view->plant);
+    double *numbers = (double *)(tick + 1);
+    numbers[7] = 1.5;
+    numbers[BEAMS + PIXELS] = INFINITY;
+    for (uint64_t i = 0; i < 20; i++) {
+        tick->tick = i;
+        tick->observation_ns = INT64_MIN;
+        tick->verdict.margin_limit = -1;
+        gb_view_tick(view, tick);
+    }
+    assert_int_equal(gb_view_close(view), GB_OK);
+    json_t *data = report_data(path);
+    json_t *streams = json_object_get(data, "observations");
+    json_t *row = json_array_get(json_object_get(data, "rows"), 0);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(streams, 1), "column")), -1);
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(json_array_get(streams, 2), "labels"), 0)),
+        labels[0]);
+    assert_int_equal(json_array_size(json_array_get(row, 21)), 2 + 2); /* narrow ones, action */
+    assert_true(json_is_null(json_array_get(json_array_get(row, 21), 0)));
+    assert_int_equal(json_array_size(json_array_get(row, 22)), BEAMS);
+    assert_true(json_number_value(json_array_get(json_array_get(row, 22), 7)) == 1.5);
+    assert_false(json_is_true(json_object_get(data, "drawn")));
+    json_decref(data);
+    free(tick);
+    unlink(path);
+    rmdir(folder);
+}
+
 static void wrong_options_are_refused(void **state)
 {
     (void)state;
@@ -319,10 +478,17 @@ static void wrong_options_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(page_is_served),       cmocka_unit_test(ticks_arrive),
-        cmocka_unit_test(button_stops),         cmocka_unit_test(others_are_refused),
-        cmocka_unit_test(garbage_is_survived),  cmocka_unit_test(stalled_readers_cost_nothing),
-        cmocka_unit_test(full_ring_is_counted), cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(page_is_served),
+        cmocka_unit_test(ticks_arrive),
+        cmocka_unit_test(button_stops),
+        cmocka_unit_test(others_are_refused),
+        cmocka_unit_test(garbage_is_survived),
+        cmocka_unit_test(stalled_readers_cost_nothing),
+        cmocka_unit_test(full_ring_is_counted),
+        cmocka_unit_test(report_keeps_spikes),
+        cmocka_unit_test(report_is_whole_or_absent),
+        cmocka_unit_test(other_machines_are_shown),
+        cmocka_unit_test(wrong_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

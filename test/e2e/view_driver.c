@@ -1,10 +1,11 @@
 /* test/e2e/view_driver.c: a servo without a model, for looking at the viewer: the pushing table is
  * moved in circles, commands are clamped and now and then something goes wrong.
  *
- *     view_driver PORT SECONDS [REPORT.html]
+ *     view_driver PORT SECONDS [REPORT.html [PLANT]]
  *
- * Prints the port. The button stops it: it holds still and says so, then runs on to its end. Not
- * the real loop, which needs a policy and an envelope. */
+ * Another plant than pusht is moved by its teacher. Prints the port. The button stops it: it holds
+ * still and says so, then runs on to its end. Not the real loop, which needs a policy and an
+ * envelope. */
 #include "genba/blackbox.h"
 
 #include <math.h>
@@ -30,8 +31,14 @@ static void sleep_until(int64_t ns)
     }
 }
 
-static void propose(servo *s, double t)
+static void propose(servo *s, uint64_t tick, double t)
 {
+    uint64_t ticks = (uint64_t)(s->machine->period_ns / s->machine->tick_ns);
+    if (s->machine->has_teacher) {
+        if (tick % ticks == 0 && gb_plant_teach(s->plant, s->proposal) != GB_OK)
+            fprintf(stderr, "%s\n", gb_error_message());
+        return;
+    }
     s->proposal[0] = 256 + 150 * cos(0.9 * t) + (fmod(t, 5.0) < 0.1 ? 60 * sin(90 * t) : 0);
     s->proposal[1] = 256 + 150 * sin(0.9 * t);
 }
@@ -39,6 +46,11 @@ static void propose(servo *s, double t)
 /* Moves the command towards the proposal, not faster than SPEED_PX a tick. */
 static void follow(servo *s, gb_verdict *verdict)
 {
+    if (s->machine->has_teacher) {
+        *verdict = (gb_verdict){.margin = 0.5, .margin_limit = GB_LIMIT_VELOCITY};
+        memcpy(s->command, s->proposal, (size_t)s->machine->action_size * sizeof(double));
+        return;
+    }
     double dx = s->proposal[0] - s->command[0], dy = s->proposal[1] - s->command[1];
     double length = hypot(dx, dy), part = length > SPEED_PX ? SPEED_PX / length : 1.0;
     verdict->mode = part < 1.0 ? GB_MODE_CLAMP : GB_MODE_PASS;
@@ -82,7 +94,7 @@ static void one_tick(servo *s, gb_view *view, uint64_t tick, int64_t due, double
     r->observation_ns = due - 3000000 - (fmod(t, 9.0) > 8.6 ? 200000000 : 0);
     r->chunk = 1 + tick / 40;
     r->late = r->woke_ns - due > s->machine->tick_ns / 2;
-    propose(s, t);
+    propose(s, tick, t);
     judge(s, t, gb_view_emergency_stop(view));
     if (gb_plant_tick(s->plant, s->command, s->observation, NULL) != GB_OK)
         fprintf(stderr, "%s\n", gb_error_message());
@@ -114,21 +126,23 @@ static int run(servo *s, int port, double seconds, const char *report)
                                .port = port,
                                .tick_ns = s->machine->tick_ns,
                                .report_path = report,
-                               .machine_name = "plant:pusht",
+                               .machine_name = s->machine->name,
                                .model_name = "circles",
                                .envelope_path = "speed.yaml"};
+    size_t numbers = (size_t)(s->machine->observation_size + 2 * s->machine->action_size);
     gb_view *view;
-    s->record = calloc(1, sizeof *s->record + 9 * sizeof(double));
+    s->record = calloc(1, sizeof *s->record + numbers * sizeof(double));
     if (!s->record || gb_view_open(&options, &view) != GB_OK)
         return 1;
     s->observation = (double *)(s->record + 1);
-    s->proposal = s->observation + 5;
-    s->command = s->proposal + 2;
+    s->proposal = s->observation + s->machine->observation_size;
+    s->command = s->proposal + s->machine->action_size;
     printf("port %d\n", gb_view_port(view));
     fflush(stdout);
-    propose(s, 0.0);
-    memcpy(s->command, s->proposal, 2 * sizeof(double));
-    int failed = gb_plant_reset(s->plant, 7, s->observation) != GB_OK || drive(s, view, seconds);
+    int failed = gb_plant_reset(s->plant, 7, s->observation) != GB_OK;
+    propose(s, 0, 0.0);
+    memcpy(s->command, s->proposal, (size_t)s->machine->action_size * sizeof(double));
+    failed = failed || drive(s, view, seconds);
     failed = gb_view_close(view) != GB_OK || failed;
     free(s->record);
     return failed;
@@ -138,10 +152,10 @@ int main(int argc, char **argv)
 {
     servo s = {0};
     if (argc < 3) {
-        fprintf(stderr, "view_driver PORT SECONDS [REPORT.html]\n");
+        fprintf(stderr, "view_driver PORT SECONDS [REPORT.html [PLANT]]\n");
         return 2;
     }
-    if (gb_plant_create("pusht", NULL, &s.plant) != GB_OK)
+    if (gb_plant_create(argc > 4 ? argv[4] : "pusht", NULL, &s.plant) != GB_OK)
         return 1;
     s.machine = gb_plant_get_info(s.plant);
     int failed = run(&s, atoi(argv[1]), atof(argv[2]), argc > 3 ? argv[3] : NULL);

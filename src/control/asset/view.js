@@ -53,7 +53,9 @@ function seconds(s) {
 function reasons(bits) {
   return data.limits.filter((_, i) => bits >>> i & 1).map(n => WORDS[n] || n).join(', ');
 }
-function unit(u) { return u === '1' ? '' : u; }
+function unit(u) { /* UCUM as people write it: m-1, m/s2 */
+  return u === '1' ? '' : u.replace(/^Cel$/, '\u00b0C').replace(/(-?)([1-3])(?!\d)/g, (_, minus, n) => (minus ? '\u207b' : '') + '\u00b9\u00b2\u00b3'[n - 1]);
+}
 
 /* ---- what there is: one list of plots ----------------------------------------------------------- */
 const columns = [];   /* of observations, for names */
@@ -83,6 +85,7 @@ data.actions.forEach(s => {
                {slot: slot + data.action + k, name: 'applied', colour: '--c0'}]});
   }
 });
+if (actionNames.length > 2) $('actions').classList.add('many');
 plots.push({kind: 'row', row: AGE, name: 'age of the observation', unit: 'ms', host: 'observations',
   series: [{row: AGE, name: '', colour: '--c7'}], zero: true});
 plots.push({kind: 'row', row: MARGIN, name: 'margin of the envelope', unit: '', host: 'observations',
@@ -190,7 +193,7 @@ function bands(g, x, from, until, top, height) {
     while (j < until && rows[j + 1][MODE] === mode) j++;
     if (mode > 0) {
       const a = x(rows[i][AT]), b = x(j < until ? rows[j + 1][AT] : rows[j][END]);
-      g.globalAlpha = mode === 4 ? 0.2 : 0.26;
+      g.globalAlpha = mode === 4 ? 0.13 : 0.26;
       g.fillStyle = palette['--m' + mode];
       g.fillRect(a, top, Math.max(b - a, 1.5), height);
       g.globalAlpha = 1;
@@ -252,14 +255,23 @@ function line(g, s, from, until, x, y, wrap) {
   g.stroke();
   g.setLineDash([]);
 }
+/* What lies between proposal and command: one shape for each run in which they differ. */
 function between(g, p, from, until, x, y) {
-  const [a, b] = p.series;
-  g.fillStyle = palette['--c1'];
-  g.globalAlpha = 0.34;
-  for (let i = from; i < until; i++) {
+  const [a, b] = p.series, differ = i => {
     const u = rows[i][LAST][a.slot], v = rows[i][LAST][b.slot];
-    if (u === null || v === null || u === v) continue;
-    g.fillRect(x(rows[i][AT]), Math.min(y(u), y(v)), Math.max(x(rows[i + 1][AT]) - x(rows[i][AT]), 1), Math.abs(y(u) - y(v)));
+    return u !== null && v !== null && u !== v;
+  };
+  g.fillStyle = palette['--c1'];
+  g.globalAlpha = 0.32;
+  for (let i = from; i <= until; i++) {
+    if (!differ(i)) continue;
+    let j = i;
+    while (j < until && differ(j + 1)) j++;
+    g.beginPath();
+    for (let k = i; k <= j; k++) g.lineTo(x(rows[k][AT]), y(rows[k][LAST][a.slot]));
+    for (let k = j; k >= i; k--) g.lineTo(x(rows[k][AT]), y(rows[k][LAST][b.slot]));
+    g.fill();
+    i = j;
   }
   g.globalAlpha = 1;
 }
@@ -361,8 +373,9 @@ function drawTimes(p) {
 }
 
 /* ---- scene -------------------------------------------------------------------------------------- */
-const KINDS = ['polygon', 'circle', 'polyline'], ROLES = {wall: '--faint', goal: '--sand', block: '--ink', agent: '--accent', target: '--c1'};
-const SPARE = ['--c2', '--c3', '--c4', '--c5', '--c6'];
+const KINDS = ['polygon', 'circle', 'polyline'], ROLES = {wall: '--faint', rack: '--faint', table: '--faint', goal: '--sand', block: '--ink', object: '--ink',
+  agent: '--accent', heading: '--card', target: '--c1', person: '--m3', route: '--c0', lidar: '--c5'};
+const SPARE = ['--c2', '--c4', '--c6', '--c3', '--m2'];
 let spare = 0, box = null, shapes = [], roles = '';
 function roleColour(role) {
   if (!ROLES[role]) ROLES[role] = SPARE[spare++ % SPARE.length];
@@ -405,7 +418,7 @@ function drawScene() {
   const w = box[2] - box[0] || 1, h = box[3] - box[1] || 1, pad = 0.02 * Math.max(w, h);
   const view = [box[0] - pad, box[1] - pad, w + 2 * pad, h + 2 * pad].map(n => n.toPrecision(6)).join(' ');
   if (world.getAttribute('viewBox') !== view) world.setAttribute('viewBox', view);
-  const present = [...new Set(list.map(s => s[1]))];
+  const present = [...new Set(list.map(s => s[1]))].filter(r => r !== 'heading');
   if (present.join() !== roles) {
     roles = present.join();
     $('roles').textContent = '';
