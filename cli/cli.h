@@ -31,6 +31,7 @@ typedef struct cli_command {
     X(eval) \
     X(forecast) \
     X(run) \
+    X(replay) \
     X(machine) \
     X(inspect) \
     X(ingest) \

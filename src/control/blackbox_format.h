@@ -43,8 +43,9 @@ typedef struct gb_box_totals {
     int64_t ticks, decisions, ticks_lost, decisions_lost;
 } gb_box_totals;
 
-_Static_assert(sizeof(gb_tick) == 104 && sizeof(gb_verdict) == 24, "no padding in a tick");
-_Static_assert(sizeof(gb_decision) == 72, "no padding in a decision");
+/* The layout is part of the format: another one is another version. */
+_Static_assert(sizeof(gb_tick) == 112 && sizeof(gb_verdict) == 32, "a tick of version 1");
+_Static_assert(sizeof(gb_decision) == 72, "a decision of version 1");
 
 /* What the header says. Texts and arrays are borrowed. */
 typedef struct gb_box_header {

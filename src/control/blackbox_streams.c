@@ -23,7 +23,8 @@
     X(MODE, "envelope.mode", "1", GB_VALUE_U8, (double)t->verdict.mode)                            \
     X(REASONS, "envelope.reasons", "1", GB_VALUE_U32, t->verdict.reasons)                          \
     X(MARGIN, "envelope.margin", "1", GB_VALUE_F32, t->verdict.margin)                             \
-    X(NEAREST, "envelope.nearest", "1", GB_VALUE_I8, t->verdict.margin_limit)
+    X(NEAREST, "envelope.nearest", "1", GB_VALUE_I8, t->verdict.margin_limit)                      \
+    X(BLIND, "envelope.blind", "1", GB_VALUE_U8, t->verdict.blind)
 
 enum {
 #define TICK_STREAM_ENUM(id, name, unit, type, value) TICK_##id,
