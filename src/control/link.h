@@ -21,6 +21,7 @@ typedef struct gb_link_map {
     const gb_link_stream *observations; /* [info.observation_stream_count] */
     const gb_link_stream *actions;      /* [info.action_stream_count] */
     bool simulated;                     /* the map says that nothing real moves */
+    bool shared_clock;                  /* dds: header.stamp is by this computer's wall clock */
     const char *key_path;               /* udp: file with a shared key; "" none */
     unsigned char hash[GB_HASH_BYTES];  /* of all that both sides must agree on: name, rates,
                                            streams, units, sizes, scales */

@@ -4,7 +4,9 @@
 #include "control/link_dds_end.h"
 
 #include "control/latest.h"
-#include "control/link_dds_types.h"
+#include "control/link_dds_cdr.h"
+#include "control/link_dds_log.h"
+#include "control/link_dds_topics.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,26 +25,6 @@ enum {
     REORDER_NS = 1000000000 /* a stamp further back than this is a clock that was set */
 };
 
-/* One topic: a reader or a writer, and the streams in its messages. */
-typedef struct topic {
-    const char *name; /* "rt/joint_states" */
-    const gb_dds_type *type;
-    dds_entity_t entity;
-    int *streams; /* [stream_count] */
-    int stream_count;
-    void *message;                /* out: what is written */
-    int64_t stamp_ns;             /* in: of the message before */
-    dds_instance_handle_t writer; /* in: who sent it */
-    uint32_t lost;                /* in: as the reader counts */
-} topic;
-
-/* One direction. */
-typedef struct direction {
-    int stream_count, size, topic_count;
-    gb_dds_binding *streams; /* [stream_count] */
-    topic *topics;           /* [topic_count] */
-} direction;
-
 /* What goes through the triple buffers. */
 typedef struct slot {
     uint64_t sequence;
@@ -53,7 +35,7 @@ struct gb_dds_end {
     const gb_link_map *map;
     gb_dds_side side;
     dds_entity_t participant, waitset, guard;
-    direction in, out;
+    gb_dds_direction in, out;
     gb_latest *inbox, *outbox; /* of slot */
     pthread_t reading, writing;
     bool has_reading, has_writing;
@@ -62,20 +44,12 @@ struct gb_dds_end {
     atomic_bool stop;
     atomic_uint faults;
     _Atomic int64_t received, sent, lost, repeated, disordered, corrupt, misshapen, unsent;
-    uint64_t send_sequence;  /* of the servo */
-    uint64_t sequence;       /* of the reading thread, as all below */
-    int64_t *times_ns;       /* [in.stream_count] */
-    double *values, *staged; /* [in.size] */
+    int64_t corrupt_before, corrupt_told; /* as Cyclone counts: at the start, in the last receive */
+    uint64_t send_sequence;               /* of the servo */
+    uint64_t sequence;                    /* of the reading thread, as all below */
+    int64_t *times_ns;                    /* [in.stream_count] */
+    double *values, *staged;              /* [in.size] */
 };
-
-static gb_status failed(const gb_dds_end *end, const char *what, dds_return_t code)
-{
-    return gb_fail(code == DDS_RETCODE_OUT_OF_RESOURCES ? GB_ERR_MEMORY : GB_ERR_IO,
-                   "link dds: %s: %s%s: %s", end->map->path, what,
-                   code == DDS_RETCODE_ERROR ? " (is there a network? CYCLONEDDS_URI says which)"
-                                             : "",
-                   dds_strretcode(-code));
-}
 
 static gb_status no_memory(const gb_dds_end *end)
 {
@@ -96,7 +70,8 @@ static void fault(gb_dds_end *end, uint32_t bits)
 }
 
 /* DDS keeps the order of each writer; a stamp that goes back is the machine's own disorder. */
-static bool in_order(gb_dds_end *end, topic *t, const dds_sample_info_t *info, int64_t stamp_ns)
+static bool
+in_order(gb_dds_end *end, gb_dds_topic *t, const dds_sample_info_t *info, int64_t stamp_ns)
 {
     bool same_writer = t->writer == info->publication_handle;
     int64_t older_ns = t->stamp_ns - stamp_ns;
@@ -110,7 +85,7 @@ static bool in_order(gb_dds_end *end, topic *t, const dds_sample_info_t *info, i
 
 /* The same stamp and the same values: sent twice. Machines with coarse clocks repeat stamps only.
  */
-static bool is_repeated(const gb_dds_end *end, const topic *t, int64_t stamp_ns)
+static bool is_repeated(const gb_dds_end *end, const gb_dds_topic *t, int64_t stamp_ns)
 {
     if (stamp_ns == 0 || stamp_ns != t->stamp_ns)
         return false;
@@ -123,7 +98,7 @@ static bool is_repeated(const gb_dds_end *end, const topic *t, int64_t stamp_ns)
 }
 
 /* All of a topic's streams, or none of it. */
-static bool decode(gb_dds_end *end, const topic *t, const void *message)
+static bool decode(gb_dds_end *end, const gb_dds_topic *t, const void *message)
 {
     uint32_t faults = 0;
     for (int i = 0; i < t->stream_count && !faults; i++)
@@ -136,10 +111,20 @@ static bool decode(gb_dds_end *end, const topic *t, const void *message)
     return faults == 0;
 }
 
-static bool
-take_message(gb_dds_end *end, topic *t, const void *message, const dds_sample_info_t *info)
+/* When it was measured: as its header says, where the map says that its clock is ours, else when it
+ * came. Never in the future: that would hide an age. */
+static int64_t measured_ns(const gb_dds_end *end, int64_t stamp_ns, int64_t now_ns)
 {
-    int64_t stamp_ns = gb_dds_stamp(t->type, message), now_ns = gb_clock_monotonic_ns();
+    if (!end->map->shared_clock || stamp_ns <= 0)
+        return now_ns;
+    int64_t age_ns = gb_clock_wall_ns() - stamp_ns;
+    return age_ns > 0 ? now_ns - age_ns : now_ns;
+}
+
+static bool
+take_message(gb_dds_end *end, gb_dds_topic *t, const void *message, const dds_sample_info_t *info)
+{
+    int64_t stamp_ns = gb_dds_stamp(t->type, message);
     if (!in_order(end, t, info, stamp_ns) || !decode(end, t, message))
         return false;
     if (t->writer == info->publication_handle && is_repeated(end, t, stamp_ns)) {
@@ -147,18 +132,19 @@ take_message(gb_dds_end *end, topic *t, const void *message, const dds_sample_in
         count(&end->repeated, 1);
         return false;
     }
+    int64_t time_ns = measured_ns(end, stamp_ns, gb_clock_monotonic_ns());
     t->writer = info->publication_handle;
     t->stamp_ns = stamp_ns;
     for (int i = 0; i < t->stream_count; i++) {
         const gb_dds_binding *b = &end->in.streams[t->streams[i]];
         memcpy(end->values + b->at, end->staged + b->at, (size_t)b->size * sizeof(double));
-        end->times_ns[t->streams[i]] = now_ns;
+        end->times_ns[t->streams[i]] = time_ns;
     }
     count(&end->received, 1);
     return true;
 }
 
-static void count_lost(gb_dds_end *end, topic *t)
+static void count_lost(gb_dds_end *end, gb_dds_topic *t)
 {
     dds_sample_lost_status_t status;
     if (dds_get_sample_lost_status(t->entity, &status) != DDS_RETCODE_OK ||
@@ -170,7 +156,7 @@ static void count_lost(gb_dds_end *end, topic *t)
 }
 
 /* True: there was something new. */
-static bool take_topic(gb_dds_end *end, topic *t)
+static bool take_topic(gb_dds_end *end, gb_dds_topic *t)
 {
     bool news = false;
     dds_return_t taken = TAKE_MOST;
@@ -191,7 +177,7 @@ static bool take_topic(gb_dds_end *end, topic *t)
 /* The servo sees nothing before every stream has been seen once. */
 static void publish(gb_dds_end *end)
 {
-    const direction *in = &end->in;
+    const gb_dds_direction *in = &end->in;
     for (int i = 0; i < in->stream_count; i++)
         if (end->times_ns[i] == INT64_MIN)
             return;
@@ -221,10 +207,14 @@ bool gb_dds_end_receive(
     gb_dds_end *end, double *values, int64_t *times_ns, uint64_t *sequence, uint32_t *faults)
 {
     *faults = atomic_exchange_explicit(&end->faults, 0, memory_order_relaxed);
+    int64_t corrupt = gb_dds_log_corrupt();
+    if (corrupt != end->corrupt_told)
+        *faults |= GB_FAULT_CORRUPT;
+    end->corrupt_told = corrupt;
     const slot *s = gb_latest_read(end->inbox);
     if (!s)
         return false;
-    const direction *in = &end->in;
+    const gb_dds_direction *in = &end->in;
     *sequence = s->sequence;
     memcpy(times_ns, s->numbers, (size_t)in->stream_count * sizeof(int64_t));
     memcpy(values, s->numbers + in->stream_count, (size_t)in->size * sizeof(double));
@@ -234,16 +224,22 @@ bool gb_dds_end_receive(
 /* ---- writing ------------------------------------------------------------------------------------
  */
 
+/* Fills a topic's message. */
+static void encode(const gb_dds_end *end, gb_dds_topic *t, const double *values, int64_t stamp_ns)
+{
+    for (int i = 0; i < t->stream_count; i++)
+        gb_dds_encode(&end->out.streams[t->streams[i]], values, t->message);
+    /* A trajectory with stamp 0 begins when it arrives; any other might be over by then. */
+    gb_dds_set_stamp(t->type, t->message, t->type->points == GB_DDS_NONE ? stamp_ns : 0);
+}
+
 /* *at: the topic that failed. */
 static dds_return_t write_all(gb_dds_end *end, const double *values, int64_t stamp_ns, int *at)
 {
     dds_return_t worst = DDS_RETCODE_OK;
     for (int i = 0; i < end->out.topic_count; i++) {
-        topic *t = &end->out.topics[i];
-        for (int j = 0; j < t->stream_count; j++)
-            gb_dds_encode(&end->out.streams[t->streams[j]], values, t->message);
-        /* A trajectory with stamp 0 begins when it arrives; any other might be over by then. */
-        gb_dds_set_stamp(t->type, t->message, t->type->points == GB_DDS_NONE ? stamp_ns : 0);
+        gb_dds_topic *t = &end->out.topics[i];
+        encode(end, t, values, stamp_ns);
         dds_return_t code = dds_write(t->entity, t->message);
         if (code == DDS_RETCODE_OK)
             continue;
@@ -258,7 +254,39 @@ gb_status gb_dds_end_write(gb_dds_end *end, const double *values, int64_t stamp_
 {
     int at = 0;
     dds_return_t code = write_all(end, values, stamp_ns, &at);
-    return code == DDS_RETCODE_OK ? GB_OK : failed(end, end->out.topics[at].name, code);
+    return code == DDS_RETCODE_OK ? GB_OK : gb_dds_failed(end->map, end->out.topics[at].name, code);
+}
+
+gb_status gb_dds_end_encode(gb_dds_end *end,
+                            const double *values,
+                            int64_t stamp_ns,
+                            void (*emit)(void *context, int topic, const void *bytes, size_t size),
+                            void *context)
+{
+    for (int i = 0; i < end->out.topic_count; i++) {
+        gb_dds_topic *t = &end->out.topics[i];
+        unsigned char *bytes = NULL;
+        size_t size = 0;
+        encode(end, t, values, stamp_ns);
+        GB_TRY(gb_dds_cdr_write(t->type, t->message, &bytes, &size));
+        emit(context, i, bytes, size);
+        free(bytes);
+    }
+    return GB_OK;
+}
+
+gb_status gb_dds_end_write_bytes(gb_dds_end *end, int topic, const void *bytes, size_t size)
+{
+    const gb_dds_topic *t = &end->out.topics[topic];
+    void *message = NULL;
+    gb_status status = gb_dds_cdr_read(t->type, bytes, size, &message);
+    if (status == GB_OK) {
+        dds_return_t code = dds_write(t->entity, message);
+        status = code == DDS_RETCODE_OK ? GB_OK : gb_dds_failed(end->map, t->name, code);
+        gb_dds_cdr_free(t->type, message);
+    }
+    count(status == GB_OK ? &end->sent : &end->unsent, 1);
+    return status;
 }
 
 static void *write_loop(void *context)
@@ -294,120 +322,25 @@ void gb_dds_end_send(gb_dds_end *end, const double *values)
 /* ---- opening ------------------------------------------------------------------------------------
  */
 
-/* ROS 2 puts rt/ before topics: /joint_states is rt/joint_states. */
-static gb_status topic_name(const gb_dds_end *end, const char *name, char out[TOPIC_BYTES])
-{
-    static const char legal[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/";
-    const char *body = *name == '/' ? name + 1 : name;
-    size_t length = strlen(body);
-    if (length == 0 || length + 4 > TOPIC_BYTES || body[strspn(body, legal)] ||
-        body[length - 1] == '/' || strstr(body, "//"))
-        return gb_fail(GB_ERR_SCHEMA,
-                       "%s: topic \"%.200s\" is no ROS 2 topic; expected names of letters, digits "
-                       "and _ with / between them: /arm/joint_states",
-                       end->map->path, name);
-    snprintf(out, TOPIC_BYTES, "rt/%s", body);
-    return GB_OK;
-}
-
-/* The topic of stream i of a direction: one it shares with others, or a new one. */
-static gb_status
-find_topic(const gb_dds_end *end, direction *d, int i, const char *topic_of_map, topic **out)
-{
-    char name[TOPIC_BYTES];
-    const gb_dds_type *type = d->streams[i].type;
-    GB_TRY(topic_name(end, topic_of_map, name));
-    topic *t = d->topics;
-    while (t < d->topics + d->topic_count && strcmp(t->name, name) != 0)
-        t++;
-    if (t == d->topics + d->topic_count) {
-        d->topic_count++;
-        *t = (topic){.name = gb_arena_text(end->map->arena, name),
-                     .type = type,
-                     .streams = gb_arena_alloc(end->map->arena,
-                                               (size_t)d->stream_count * sizeof *t->streams)};
-        if (!t->name || !t->streams)
-            return no_memory(end);
-    }
-    if (t->type != type)
-        return gb_fail(GB_ERR_SCHEMA, "%s: topic %s is both a %s and a %s; expected one type",
-                       end->map->path, topic_of_map, t->type->name, type->name);
-    *out = t;
-    return GB_OK;
-}
-
-static gb_status bind_direction(const gb_dds_end *end,
-                                const gb_plant_stream *streams,
-                                const gb_link_stream *links,
-                                int stream_count,
-                                direction *d)
-{
-    gb_arena *arena = end->map->arena;
-    d->stream_count = stream_count;
-    d->streams = gb_arena_alloc(arena, (size_t)stream_count * sizeof *d->streams);
-    d->topics = gb_arena_alloc(arena, (size_t)stream_count * sizeof *d->topics);
-    if (!d->streams || !d->topics)
-        return no_memory(end);
-    for (int i = 0; i < stream_count; i++) {
-        topic *t = NULL;
-        GB_TRY(gb_dds_bind(end->map, &streams[i], &links[i], d->size, &d->streams[i]));
-        GB_TRY(find_topic(end, d, i, links[i].topic, &t));
-        t->streams[t->stream_count++] = i;
-        d->size += streams[i].size;
-    }
-    return GB_OK;
-}
-
-static gb_status open_topic(gb_dds_end *end, topic *t, bool write)
-{
-    dds_entity_t name =
-        dds_create_topic(end->participant, t->type->descriptor, t->name, NULL, NULL);
-    if (name < 0)
-        return failed(end, t->name, name);
-    dds_qos_t *qos = dds_create_qos();
-    if (!qos)
-        return no_memory(end);
-    dds_qset_durability(qos, DDS_DURABILITY_VOLATILE);
-    if (write) { /* reliable fits readers of either kind; only the newest is worth sending again */
-        dds_qset_reliability(qos, DDS_RELIABILITY_RELIABLE, DDS_MSECS(100));
-        dds_qset_history(qos, DDS_HISTORY_KEEP_LAST, 1);
-        t->entity = dds_create_writer(end->participant, name, qos, NULL);
-    } else { /* best effort fits writers of either kind, and nothing new waits for something lost */
-        dds_qset_reliability(qos, DDS_RELIABILITY_BEST_EFFORT, 0);
-        dds_qset_history(qos, DDS_HISTORY_KEEP_LAST, TAKE_MOST);
-        t->entity = dds_create_reader(end->participant, name, qos, NULL);
-    }
-    dds_delete_qos(qos);
-    return t->entity < 0 ? failed(end, t->name, t->entity) : GB_OK;
-}
-
 static gb_status open_readers(gb_dds_end *end)
 {
     end->waitset = dds_create_waitset(end->participant);
     end->guard = dds_create_guardcondition(end->participant);
     if (end->waitset < 0 || end->guard < 0)
-        return failed(end, "wait set", end->waitset < 0 ? end->waitset : end->guard);
+        return gb_dds_failed(end->map, "wait set", end->waitset < 0 ? end->waitset : end->guard);
     dds_return_t code = dds_waitset_attach(end->waitset, end->guard, 0);
     for (int i = 0; i < end->in.topic_count && code == DDS_RETCODE_OK; i++) {
-        GB_TRY(open_topic(end, &end->in.topics[i], false));
+        GB_TRY(gb_dds_open_reader(end->map, end->participant, &end->in.topics[i]));
         dds_entity_t condition = dds_create_readcondition(end->in.topics[i].entity, DDS_ANY_STATE);
         code = condition < 0 ? condition : dds_waitset_attach(end->waitset, condition, 0);
     }
-    return code == DDS_RETCODE_OK ? GB_OK : failed(end, "wait set", code);
+    return code == DDS_RETCODE_OK ? GB_OK : gb_dds_failed(end->map, "wait set", code);
 }
 
 static gb_status open_writers(gb_dds_end *end)
 {
-    for (int k = 0; k < end->out.topic_count; k++) {
-        topic *t = &end->out.topics[k];
-        t->message = gb_arena_alloc(end->map->arena, t->type->bytes);
-        if (!t->message)
-            return no_memory(end);
-        for (int j = 0; j < t->stream_count; j++)
-            GB_TRY(gb_dds_prepare(end->map, &end->out.streams[t->streams[j]],
-                                  end->map->info.tick_ns, end->map->arena, t->message));
-        GB_TRY(open_topic(end, t, true));
-    }
+    for (int i = 0; i < end->out.topic_count; i++)
+        GB_TRY(gb_dds_open_writer(end->map, end->participant, &end->out, &end->out.topics[i]));
     return GB_OK;
 }
 
@@ -443,14 +376,16 @@ static gb_status open_end(gb_dds_end *end, dds_domainid_t domain)
 {
     const gb_plant_info *info = &end->map->info;
     bool machine = end->side == GB_DDS_MACHINE;
-    GB_TRY(bind_direction(end, info->observation_streams, end->map->observations,
-                          info->observation_stream_count, machine ? &end->out : &end->in));
-    GB_TRY(bind_direction(end, info->action_streams, end->map->actions, info->action_stream_count,
-                          machine ? &end->in : &end->out));
+    GB_TRY(gb_dds_direction_bind(end->map, info->observation_streams, end->map->observations,
+                                 info->observation_stream_count, machine ? &end->out : &end->in));
+    GB_TRY(gb_dds_direction_bind(end->map, info->action_streams, end->map->actions,
+                                 info->action_stream_count, machine ? &end->in : &end->out));
     GB_TRY(open_buffers(end));
+    gb_dds_log_begin();
+    end->corrupt_before = end->corrupt_told = gb_dds_log_corrupt();
     end->participant = dds_create_participant(domain, NULL, NULL);
     if (end->participant < 0)
-        return failed(end, "participant", end->participant);
+        return gb_dds_failed(end->map, "participant", end->participant);
     GB_TRY(open_writers(end));
     GB_TRY(open_readers(end));
     return open_threads(end);
@@ -511,7 +446,7 @@ void gb_dds_end_counts(const gb_dds_end *end, gb_link_counts *out)
         .lost = atomic_load(&end->lost),
         .repeated = atomic_load(&end->repeated),
         .disordered = atomic_load(&end->disordered),
-        .corrupt = atomic_load(&end->corrupt),
+        .corrupt = atomic_load(&end->corrupt) + gb_dds_log_corrupt() - end->corrupt_before,
         .misshapen = atomic_load(&end->misshapen),
         .unsent = atomic_load(&end->unsent),
     };

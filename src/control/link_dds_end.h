@@ -33,6 +33,18 @@ void gb_dds_end_send(gb_dds_end *end, const double *values);
 /* Writes now, in the caller's thread; waits, locks and allocates. For test peers and simulated
  * machines; not together with gb_dds_end_send. stamp_ns: for header.stamp, since 1970. */
 GB_MUST gb_status gb_dds_end_write(gb_dds_end *end, const double *values, int64_t stamp_ns);
+/* The same in two steps, for peers that harm what they send: the bytes of each topic's message, and
+ * writing bytes. GB_ERR_CORRUPT: they are no message any more, and DDS cannot send such. */
+GB_MUST gb_status
+gb_dds_end_encode(gb_dds_end *end,
+                  const double *values,
+                  int64_t stamp_ns,
+                  void (*emit)(void *context, int topic, const void *bytes, size_t size),
+                  void *context);
+GB_MUST gb_status gb_dds_end_write_bytes(gb_dds_end *end,
+                                         int topic,
+                                         const void *bytes,
+                                         size_t size);
 void gb_dds_end_counts(const gb_dds_end *end, gb_link_counts *out);
 /* How many readers and writers of the other side were found on all topics; any thread, may lock. */
 int gb_dds_end_peers(const gb_dds_end *end);

@@ -467,6 +467,7 @@ static gb_status read_map(const reading *r)
     map->path = copy(r, r->name);
     map->key_path = copy(r, r->raw->key);
     map->simulated = r->raw->simulated;
+    map->shared_clock = r->raw->shared_clock;
     if (!map->path || !map->key_path)
         return no_memory(r);
     GB_TRY(r->raw->plant ? read_plant(r) : read_own(r));

@@ -22,7 +22,7 @@ typedef struct gb_raw_link_stream {
 typedef struct gb_raw_link_map {
     char *name, *plant, *description, *instruction, *key;
     double *rate_hz, *action_rate_hz;
-    bool simulated;
+    bool simulated, shared_clock;
     gb_raw_link_stream *observations, *actions;
     uint32_t observations_count, actions_count;
 } gb_raw_link_map;

@@ -51,6 +51,7 @@ static const cyaml_schema_field_t map_fields[] = {
     CYAML_FIELD_FLOAT_PTR("rate_hz", OPTIONAL, gb_raw_link_map, rate_hz),
     CYAML_FIELD_FLOAT_PTR("action_rate_hz", OPTIONAL, gb_raw_link_map, action_rate_hz),
     CYAML_FIELD_BOOL("simulated", CYAML_FLAG_OPTIONAL, gb_raw_link_map, simulated),
+    CYAML_FIELD_BOOL("shared_clock", CYAML_FLAG_OPTIONAL, gb_raw_link_map, shared_clock),
     CYAML_FIELD_SEQUENCE(
         "observations", OPTIONAL, gb_raw_link_map, observations, &stream, 1, GB_STREAMS_MAX),
     CYAML_FIELD_SEQUENCE("actions", OPTIONAL, gb_raw_link_map, actions, &stream, 1, GB_STREAMS_MAX),

@@ -14,6 +14,7 @@ static const gb_link_peer_kind *const kinds[] = {
     &gb_link_peer_kind_udp,
     &gb_link_peer_kind_shm,
     &gb_link_peer_kind_mqtt,
+    &gb_link_peer_kind_dds,
 };
 
 /* ---- the peer of packets ------------------------------------------------------------------------

@@ -27,6 +27,7 @@ static const char dds_loopback[] =
 static const char dds_arm[] = "name: arm\n"
                               "rate_hz: 200\n"
                               "simulated: true\n"
+                              "shared_clock: true\n"
                               "observations:\n"
                               "  - name: angle\n"
                               "    unit: rad\n"
@@ -86,6 +87,8 @@ dds_machine_write(gb_dds_end *end, const double *o, int64_t n, const char *fault
         return GB_OK;
     if (strcmp(fault, "reorder") == 0 && n % 2)
         now_ns -= 20000000;
+    if (strcmp(fault, "delay") == 0)
+        now_ns -= 50000000;
     GB_TRY(gb_dds_end_write(end, o, now_ns));
     if (strcmp(fault, "duplicate") == 0)
         return gb_dds_end_write(end, o, now_ns);

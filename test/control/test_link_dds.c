@@ -11,7 +11,26 @@
 #ifdef GENBA_WITH_CYCLONEDDS
 #include "dds_machine.h"
 
+#include "no_malloc.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
 #include <math.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+static _Thread_local long locks; /* taken by this thread */
+
+#if COUNTS_MALLOC
+int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    int (*lock)(pthread_mutex_t *);
+    void *next = dlsym(RTLD_NEXT, "pthread_mutex_lock");
+    memcpy(&lock, &next, sizeof lock);
+    locks++;
+    return lock(mutex);
+}
+#endif
 
 typedef struct rig {
     char tag[32];
@@ -79,6 +98,11 @@ static bool seen(const rig *r)
     return r->seen.sequence > 0;
 }
 
+static bool many(const rig *r)
+{
+    return r->seen.sequence > 50;
+}
+
 static void commands_and_observations_go_both_ways(void **state)
 {
     (void)state;
@@ -113,6 +137,211 @@ static void names_may_come_in_another_order(void **state)
     close_rig(&r);
 }
 
+/* ---- faults -------------------------------------------------------------------------------------
+ */
+
+static gb_link_counts counts_of(const rig *r)
+{
+    gb_link_counts counts;
+    r->link->ops->counts(r->link, &counts);
+    return counts;
+}
+
+static void what_comes_twice_or_late_is_dropped(void **state)
+{
+    (void)state;
+    rig r;
+    open_rig(&r, "a, b, c", "duplicate");
+    assert_true(run_until(&r, target, arrived));
+    assert_true(run_until(&r, target, many));
+    assert_true(r.seen.faults & GB_FAULT_ORDER);
+    assert_true(counts_of(&r).repeated > 0);
+    close_rig(&r);
+    open_rig(&r, "a, b, c", "reorder");
+    assert_true(run_until(&r, target, many));
+    assert_true(r.seen.faults & GB_FAULT_ORDER);
+    assert_true(counts_of(&r).disordered > 0);
+    close_rig(&r);
+}
+
+static void what_is_dropped_or_delayed_shows_its_age(void **state)
+{
+    (void)state;
+    rig r;
+    open_rig(&r, "a, b, c", "drop");
+    assert_true(run_until(&r, target, arrived));
+    close_rig(&r);
+    open_rig(&r, "a, b, c", "delay");
+    assert_true(run_until(&r, target, arrived));
+    assert_true(gb_clock_monotonic_ns() - r.times_ns[0] >= 50000000); /* the stamp says so */
+    close_rig(&r);
+}
+
+static bool seen_nan(const rig *r)
+{
+    return r->seen.sequence && isnan(r->values[1]);
+}
+
+static void nan_reaches_the_envelope_as_nan(void **state)
+{
+    (void)state;
+    rig r;
+    open_rig(&r, "a, b, c", "corrupt");
+    assert_true(run_until(&r, target, seen_nan));
+    assert_true(run_until(&r, target, arrived)); /* and good ones still come */
+    close_rig(&r);
+}
+
+static bool flagged(const rig *r)
+{
+    return r->seen.faults & GB_FAULT_SHAPE;
+}
+
+static void missing_joints_are_flagged(void **state)
+{
+    (void)state;
+    rig r;
+    open_rig(&r, "a, b, d", "none");
+    assert_true(run_until(&r, target, flagged));
+    assert_int_equal(r.seen.sequence, 0);
+    assert_true(counts_of(&r).misshapen > 0);
+    close_rig(&r);
+}
+
+static void a_silent_machine_ages_and_comes_back(void **state)
+{
+    (void)state;
+    rig r;
+    open_rig(&r, "a, b, c", "silent");
+    assert_true(run_until(&r, target, seen));
+    int64_t longest_ns = 0, before_ns = r.times_ns[0];
+    for (int i = 0; i < 4000 && longest_ns < 800000000; i++) {
+        r.link->ops->receive(r.link, &r.seen);
+        if (r.times_ns[0] - before_ns > longest_ns)
+            longest_ns = r.times_ns[0] - before_ns;
+        before_ns = r.times_ns[0];
+        dds_sleep_ms(5);
+    }
+    assert_true(longest_ns >= 800000000);
+    assert_true(run_until(&r, target, arrived));
+    close_rig(&r);
+}
+
+static void a_machine_may_die_and_return(void **state)
+{
+    (void)state;
+    rig r;
+    open_rig(&r, NULL, NULL); /* the link is first, the machine joins late */
+    dds_sleep_ms(300);
+    assert_int_equal(r.seen.sequence, 0);
+    for (int life = 0; life < 2; life++) {
+        r.machine = dds_machine_start(domain, r.tag, "a, b, c", "none");
+        memset(r.values, 0, sizeof r.values);
+        assert_true(run_until(&r, target, arrived));
+        dds_machine_stop(r.machine); /* no farewell */
+        r.machine = 0;
+    }
+    close_rig(&r);
+}
+
+static void other_domains_are_not_heard(void **state)
+{
+    (void)state;
+    rig r;
+    open_rig(&r, NULL, NULL);
+    r.machine = dds_machine_start("88", r.tag, "a, b, c", "none");
+    for (int i = 0; i < 100; i++) {
+        r.link->ops->receive(r.link, &r.seen);
+        dds_sleep_ms(10);
+    }
+    assert_int_equal(r.seen.sequence, 0);
+    assert_int_equal(counts_of(&r).received, 0);
+    close_rig(&r);
+}
+
+/* Random bytes, half of them behind a sound RTPS header, at every port that this domain has. */
+static void noise_on_the_ports_changes_nothing(void **state)
+{
+    (void)state;
+    rig r;
+    open_rig(&r, "a, b, c", "none");
+    assert_true(run_until(&r, target, arrived));
+    int noise = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_true(noise >= 0);
+    for (uint64_t i = 0; i < 4000; i++) {
+        unsigned char bytes[256];
+        for (size_t k = 0; k < sizeof bytes; k++)
+            bytes[k] = (unsigned char)gb_random_below(7, 0, i * sizeof bytes + k, 256);
+        if (i % 2)
+            memcpy(bytes, "RTPS\2\1\1\20", 8);
+        if (i % 4 == 1) { /* DATA, and the rest */
+            bytes[20] = 0x15;
+            bytes[21] = 5;
+        }
+        struct sockaddr_in to = {.sin_family = AF_INET,
+                                 .sin_addr = {htonl(INADDR_LOOPBACK)},
+                                 .sin_port = htons((uint16_t)(7400 + 250 * 87 + i % 40))};
+        (void)sendto(noise, bytes, 32 + i % 224, 0, (const struct sockaddr *)&to, sizeof to);
+    }
+    close(noise);
+    memset(r.values, 0, sizeof r.values);
+    assert_true(run_until(&r, target, arrived));
+    assert_true(r.seen.faults & GB_FAULT_CORRUPT);
+    assert_true(counts_of(&r).corrupt > 0);
+    assert_true(r.times_ns[0] <= gb_clock_monotonic_ns());
+    close_rig(&r);
+}
+
+/* ---- what the servo may call --------------------------------------------------------------------
+ */
+
+static void the_servo_neither_allocates_nor_locks(void **state)
+{
+    (void)state;
+    rig r;
+    open_rig(&r, "a, b, c", "none");
+    assert_true(run_until(&r, target, arrived));
+    uint64_t before = r.seen.sequence;
+    long allocated = allocations, locked = locks;
+    for (int i = 0; i < 200; i++) {
+        r.link->ops->send(r.link, target, (uint64_t)i, 0);
+        r.link->ops->receive(r.link, &r.seen);
+        dds_sleep_ms(1);
+    }
+    assert_int_equal(allocations, allocated);
+    assert_int_equal(locks, locked);
+    assert_true(r.seen.sequence > before);
+    void *counted = malloc(1);
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&mutex);
+    pthread_mutex_unlock(&mutex);
+    free(counted);
+    assert_true(!COUNTS_MALLOC || (allocations > allocated && locks > locked));
+    close_rig(&r);
+}
+
+/* ---- maps ---------------------------------------------------------------------------------------
+ */
+
+static void addresses_and_topics_are_checked(void **state)
+{
+    (void)state;
+    gb_link *link = NULL;
+    static const char *const addresses[] = {"", "x", "233", "0x1", "-1", "1 ", "1?peer=2"};
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        gb_link_map *map = dds_arm_map("t", "a, b, c", "a, b, c");
+        assert_int_equal(gb_link_kind_dds.open(addresses[i], map, &link), GB_ERR_ARGUMENT);
+        gb_link_map_destroy(map);
+    }
+    static const char *const tags[] = {"a b", "a//b", "/", "a-b"};
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        gb_link_map *map = dds_arm_map(tags[i], "a, b, c", "a, b, c");
+        assert_int_equal(gb_link_kind_dds.open("87", map, &link), GB_ERR_SCHEMA);
+        assert_non_null(strstr(gb_error_message(), "/joint_states"));
+        gb_link_map_destroy(map);
+    }
+}
+
 int main(int argc, char **argv)
 {
     setenv("CYCLONEDDS_URI", dds_loopback, 1);
@@ -121,6 +350,16 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_and_observations_go_both_ways),
         cmocka_unit_test(names_may_come_in_another_order),
+        cmocka_unit_test(what_comes_twice_or_late_is_dropped),
+        cmocka_unit_test(what_is_dropped_or_delayed_shows_its_age),
+        cmocka_unit_test(nan_reaches_the_envelope_as_nan),
+        cmocka_unit_test(missing_joints_are_flagged),
+        cmocka_unit_test(a_silent_machine_ages_and_comes_back),
+        cmocka_unit_test(a_machine_may_die_and_return),
+        cmocka_unit_test(other_domains_are_not_heard),
+        cmocka_unit_test(noise_on_the_ports_changes_nothing),
+        cmocka_unit_test(the_servo_neither_allocates_nor_locks),
+        cmocka_unit_test(addresses_and_topics_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
