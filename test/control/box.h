@@ -177,7 +177,7 @@ static inline void box_servo_tick(box_servo *s, gb_blackbox *box)
     t->done_ns = t->woke_ns + 9000 + (int64_t)(n * 17 % 307);
     t->wall_ns = due_ns + INT64_C(1790000000000000000);
     t->observation_ns = due_ns - 400000;
-    t->verdict = (gb_verdict){GB_MODE_PASS, 0, 0.25, GB_LIMIT_VELOCITY, 2};
+    t->verdict = (gb_verdict){.margin = 0.25, .margin_limit = GB_LIMIT_VELOCITY, .margin_index = 2};
     t->chunk = 0;
     t->chunk_at_ns = 0;
     for (int i = 0; i < BOX_ACTIONS; i++)
