@@ -411,6 +411,11 @@ static void grasp_observe(const void *context, double *observation)
         seen.touch_slip[side] = felt->slip + SLIP_NOISE_M_PER_S * (double)noise[17 + side];
     }
     see_object(machine, noise + 19, &seen);
+    double away[3], hand[9];
+    mju_sub3(away, seen.object_position, seen.hand_position);
+    mju_quat2Mat(hand, seen.hand_rotation);
+    mju_rotVecMatT(seen.object_offset, away, hand);
+    seen.object_turn[0] = gb_grasp_turn(seen.arm_position, seen.object_rotation);
     memcpy(observation, &seen, sizeof seen);
 }
 

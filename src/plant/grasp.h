@@ -33,7 +33,9 @@
     X(touch_slip, 2)       /* m/s: how fast it slides that way */                                  \
     X(object_position, 3)  /* m, its centre: what a camera says */                                 \
     X(object_rotation, 4)                                                                          \
-    X(object_size, 3) /* m */
+    X(object_size, 3)   /* m */                                                                    \
+    X(object_offset, 3) /* m, the same centre from the hand, along the hand's axes */              \
+    X(object_turn, 1)   /* rad, from the fingers to the faces that they will meet */
 
 typedef struct gb_grasp_observation {
 #define GB_GRASP_FIELD(name, count) double name[count];
@@ -58,8 +60,9 @@ void gb_grasp_forward(const double *joints, double position[3], double rotation[
 /* Joints that bring the hand to `position`, pointing down, its closing axis turned by yaw_rad about
  * the vertical (0: along y). Out of reach: stretched towards it. */
 void gb_grasp_inverse(const double position[3], double yaw_rad, double *joints);
-/* The angle about the vertical of a rotation w x y z. */
-double gb_grasp_yaw(const double rotation[4]);
+/* How far a hand that points down must turn about the vertical until its fingers face
+ * the object's two sides across y: -pi/2 .. pi/2. */
+double gb_grasp_turn(const double *joints, const double rotation[4]);
 
 /* What to do when this is observed; remembers nothing. */
 void gb_grasp_teach(const gb_grasp_observation *seen, gb_grasp_action *out);

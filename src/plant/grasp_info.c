@@ -48,6 +48,8 @@ static const gb_plant_stream observations[] = {
      .high = world_high},
     {STREAM("object.rotation", GB_STREAM_VECTOR, "1", "rotation", 4)},
     {STREAM("object.size", GB_STREAM_VECTOR, "m", "length", 3), .low = size_low, .high = size_high},
+    {STREAM("object.offset", GB_STREAM_VECTOR, "m", "position", 3)},
+    {STREAM("object.turn", GB_STREAM_VECTOR, "rad", "angle", 1)},
 };
 static const gb_plant_stream actions[] = {
     {STREAM("arm.target", GB_STREAM_ACTION, "rad", "angle", 5), .low = gb_grasp_joints_low,

@@ -50,9 +50,18 @@ void gb_grasp_inverse(const double position[3], double yaw_rad, double *joints)
     joints[4] = joints[0] - yaw_rad;
 }
 
-double gb_grasp_yaw(const double q[4])
+/* Pointing down, the hand's closing axis is turned by yaw - roll. */
+static double hand_turn(const double *joints)
 {
-    return atan2(2.0 * (q[0] * q[3] + q[1] * q[2]), 1.0 - 2.0 * (q[2] * q[2] + q[3] * q[3]));
+    return joints[0] - joints[4];
+}
+
+double gb_grasp_turn(const double *joints, const double q[4])
+{
+    double object =
+        atan2(2.0 * (q[0] * q[3] + q[1] * q[2]), 1.0 - 2.0 * (q[2] * q[2] + q[3] * q[3]));
+    double turn = object - hand_turn(joints);
+    return turn - M_PI * round(turn / M_PI); /* the short way: it has two such sides */
 }
 
 /* ---- the teacher ------------------------------------------------------------------------------
@@ -76,22 +85,13 @@ static double clamp(double value, double low, double high)
     return fmin(fmax(value, low), high);
 }
 
-/* The angle of the object's faces to the hand's, the short way round. */
-static double yaw_error(const gb_grasp_observation *seen, double *hand_yaw)
-{
-    /* Pointing down, the hand's closing axis is yaw - roll; the pitch does not change it. */
-    *hand_yaw = seen->arm_position[0] - seen->arm_position[4];
-    double error = gb_grasp_yaw(seen->object_rotation) - *hand_yaw;
-    return error - M_PI * round(error / M_PI);
-}
-
 /* One finger touches first: the fingers are coupled, so the hand gives way to that side until the
  * other one touches, too. Returns how far this has replaced going to where the camera says. */
-static double give_way(const gb_grasp_observation *seen, double hand_yaw, double goal[3])
+static double give_way(const gb_grasp_observation *seen, double goal[3])
 {
     double push = seen->touch_normal[0] - seen->touch_normal[1];
     double part = clamp((fabs(push) - 0.2) / 0.4, 0.0, 1.0);
-    double aside = copysign(GIVE_WAY_M, push);
+    double aside = copysign(GIVE_WAY_M, push), hand_yaw = hand_turn(seen->arm_position);
     double x = seen->hand_position[0] - sin(hand_yaw) * aside;
     double y = seen->hand_position[1] + cos(hand_yaw) * aside;
     goal[0] += part * (x - goal[0]);
@@ -101,14 +101,13 @@ static double give_way(const gb_grasp_observation *seen, double hand_yaw, double
 
 static void approach(const gb_grasp_observation *seen, double goal[3], double *speed, double *grip)
 {
-    double yaw = 0.0;
     double beside = hypot(seen->object_position[0] - seen->hand_position[0],
                           seen->object_position[1] - seen->hand_position[1]) +
-                    0.04 * fabs(yaw_error(seen, &yaw));
+                    0.04 * fabs(seen->object_turn[0]);
     double low = fmax(seen->object_position[2], 0.02);
     goal[0] = seen->object_position[0];
     goal[1] = seen->object_position[1];
-    beside = fmax(0.0, beside - 0.006) * (1.0 - give_way(seen, yaw, goal));
+    beside = fmax(0.0, beside - 0.006) * (1.0 - give_way(seen, goal));
     double clear = seen->object_size[2] / 2 + 0.04;
     goal[2] = low + clear * clamp(beside / 0.02, 0.0, 1.0);
     double above = fabs(seen->hand_position[2] - low) + beside;
@@ -134,8 +133,7 @@ static void hold(const gb_grasp_observation *seen, double goal[3], double *speed
 
 void gb_grasp_teach(const gb_grasp_observation *seen, gb_grasp_action *out)
 {
-    double goal[3], speed = 0.0, hand_yaw = 0.0, load = 0.0;
-    double turn = yaw_error(seen, &hand_yaw);
+    double goal[3], speed = 0.0, load = 0.0, turn = seen->object_turn[0];
     bool held = fmin(seen->touch_normal[0], seen->touch_normal[1]) > TOUCH_N;
     if (held) {
         hold(seen, goal, &speed, &out->grip_n);
@@ -152,7 +150,7 @@ void gb_grasp_teach(const gb_grasp_observation *seen, gb_grasp_action *out)
     for (int i = 0; i < 3; i++)
         target[i] = seen->hand_position[i] + part * (goal[i] - seen->hand_position[i]);
     double most = GB_GRASP_LAG_S * TURN_RAD_PER_S;
-    gb_grasp_inverse(target, hand_yaw + clamp(turn, -most, most), out->joints);
+    gb_grasp_inverse(target, hand_turn(seen->arm_position) + clamp(turn, -most, most), out->joints);
     /* The load bends the drives' springs: aim higher by as much. */
     double reach = hypot(target[0], target[1]);
     out->joints[1] += load * reach / GB_GRASP_SHOULDER_STIFFNESS;
