@@ -106,6 +106,7 @@ typedef struct gb_control_result {
     double score;                       /* mean over episodes */
     int64_t late;                       /* deadlines missed */
     int64_t without_chunk;              /* ticks that no chunk reached */
+    int64_t failures;                   /* decisions that failed; a note says why */
     int64_t modes[GB_MODE_STOPPED + 1]; /* ticks in each */
     int64_t reasons[GB_LIMIT_COUNT];
     gb_timing period, wake, busy; /* between wakes; woke - due; done - woke */

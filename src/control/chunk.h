@@ -9,8 +9,8 @@
  * for streams that hold; else on the line from action k - 1 to action k, so that action k is
  * reached at the end of its period, as it was when it was recorded. before: [action_size] the
  * setpoint under way when the chunk started, the beginning of the first line. actions
- * [horizon][action_size]. false: the chunk does not reach so far (or at_ns < 0); out [action_size]
- * is left alone. */
+ * [horizon][action_size]; those beyond a stream's limits saturate. false: the chunk does not reach
+ * so far (or at_ns < 0); out [action_size] is left alone. */
 bool gb_chunk_setpoint(const gb_plant_info *machine,
                        const double *actions,
                        int horizon,

@@ -1,0 +1,312 @@
+/* The whole loop: stepped time against rollouts, determinism, real time, what a pilot may do wrong,
+ * and what is refused before anything moves. */
+#include "genba/control.h"
+#include "genba/eval.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/scripted.h"
+
+typedef struct heard {
+    int notes, episodes;
+    char last[512];
+    double scores[64];
+    int steps[64];
+} heard;
+
+static void note(void *context, const char *line)
+{
+    heard *h = context;
+    h->notes++;
+    snprintf(h->last, sizeof h->last, "%s", line);
+}
+
+static void episode(void *context, int number, const gb_plant_result *result)
+{
+    heard *h = context;
+    h->episodes++;
+    h->scores[number % 64] = result->score;
+    h->steps[number % 64] = result->steps;
+}
+
+static gb_link *pusht(int max_steps)
+{
+    gb_plant_options options = gb_plant_options_defaults();
+    gb_link *link = NULL;
+    options.max_steps = max_steps;
+    assert_int_equal(gb_link_plant("pusht", &options, &link), GB_OK);
+    return link;
+}
+
+static gb_control_options stepped(gb_link *link, script *s, heard *h)
+{
+    gb_control_options o = gb_control_options_defaults();
+    o.link = link;
+    o.make = s ? script_make : NULL;
+    o.make_context = s;
+    o.stepped_time = true;
+    o.switching = GB_SWITCH_PLAIN;
+    o.note = note;
+    o.episode = episode;
+    o.context = h;
+    o.priority = 0;
+    return o;
+}
+
+/* ---- stepped time -------------------------------------------------------------------------------
+ */
+
+/* Without delay the loop is the rollout, to the bit; with a tick of delay nearly. */
+static void equals_the_rollout(void **state)
+{
+    (void)state;
+    script s = {0};
+    heard h = {0};
+    gb_rollout_options rollout = gb_rollout_options_defaults();
+    gb_rollout_set *set = NULL;
+    rollout.episodes = 3;
+    rollout.plant_options.max_steps = 60;
+    assert_int_equal(gb_rollout_run(&rollout, script_make, &s, &set), GB_OK);
+    gb_link *link = pusht(60);
+    gb_control_options o = stepped(link, &s, &h);
+    gb_control_result result;
+    o.episodes = 3;
+    o.delay_ns = 0;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_int_equal(h.episodes, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_true(set->episodes[i].result.score == h.scores[i]);
+        assert_int_equal(set->episodes[i].steps, h.steps[i]);
+    }
+    assert_int_equal(result.decisions, set->decision_count);
+    assert_int_equal(result.episodes, 3);
+    assert_int_equal(result.without_chunk, 0);
+    assert_int_equal(result.late, 0);
+    assert_int_equal(result.modes[GB_MODE_PASS], result.ticks);
+    o.delay_ns = -1;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_int_equal(result.without_chunk, 3); /* the first tick of each episode */
+    for (int i = 0; i < 3; i++)
+        assert_true(fabs(set->episodes[i].result.score - h.scores[i]) < 0.2);
+    gb_rollout_set_destroy(set);
+    gb_link_close(link);
+}
+
+static void repeats_to_the_bit(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        gb_control_result a, b;
+        script s = {.continues = kind == 1};
+        heard h = {0};
+        gb_link *link = pusht(40);
+        gb_control_options o = stepped(link, &s, &h);
+        o.switching = kind == 1 ? GB_SWITCH_REAL_TIME : GB_SWITCH_PLAIN;
+        o.episodes = 2;
+        o.delay_ns = 30000000;
+        assert_int_equal(gb_control_run(&o, &a), GB_OK);
+        assert_int_equal(gb_control_run(&o, &b), GB_OK);
+        assert_memory_equal(&a, &b, sizeof a);
+        assert_true(a.jerk_rms > 0 && a.switch_jump_rms > 0 && a.jerk_max >= a.jerk_rms);
+        gb_link_close(link);
+    }
+}
+
+/* A chunk is continued: what is left of it, how much is frozen and soft, and smaller jumps. */
+static void continues_chunks(void **state)
+{
+    (void)state;
+    gb_control_result plain, smooth;
+    script s = {.continues = true};
+    heard h = {0};
+    gb_link *link = pusht(80);
+    gb_control_options o = stepped(link, &s, &h);
+    o.delay_ns = 150000000; /* a period and a half: two actions are executed meanwhile */
+    assert_int_equal(gb_control_run(&o, &plain), GB_OK);
+    assert_int_equal(atomic_load(&s.continued), 0);
+    o.switching = GB_SWITCH_REAL_TIME;
+    assert_int_equal(gb_control_run(&o, &smooth), GB_OK);
+    assert_true(atomic_load(&s.continued) > 10);
+    assert_int_equal(s.count, SCRIPT_HORIZON - SCRIPT_EXECUTE);
+    assert_int_equal(s.frozen, 2);
+    assert_int_equal(s.soft, SCRIPT_HORIZON - SCRIPT_EXECUTE);
+    assert_true(smooth.switch_jump_rms < 0.8 * plain.switch_jump_rms);
+    assert_true(smooth.jerk_rms < plain.jerk_rms);
+    gb_link_close(link);
+}
+
+/* A policy that cannot continue a chunk runs with plain switching, and that is said. */
+static void falls_back_to_plain(void **state)
+{
+    (void)state;
+    script s = {0};
+    heard h = {0};
+    gb_link *link = pusht(10);
+    gb_control_options o = stepped(link, &s, &h);
+    gb_control_result result;
+    o.switching = GB_SWITCH_REAL_TIME;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_int_equal(h.notes, 1);
+    assert_non_null(strstr(h.last, "plain switching"));
+    gb_link_close(link);
+}
+
+/* Chunks run out before the next comes, or are over before they come: the loop goes on. */
+static void outlives_a_slow_pilot(void **state)
+{
+    (void)state;
+    script s = {0};
+    heard h = {0};
+    gb_link *link = pusht(60);
+    gb_control_options o = stepped(link, &s, &h);
+    gb_control_result result;
+    o.delay_ns = 600000000; /* a chunk is 0.8 s long */
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_true(result.without_chunk > 60 && result.without_chunk < result.ticks);
+    o.delay_ns = 1200000000;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_int_equal(result.without_chunk, result.ticks);
+    assert_int_equal(result.episodes, 1);
+    assert_int_equal(result.modes[GB_MODE_BACKUP], result.without_chunk);
+    assert_int_equal(result.reasons[GB_LIMIT_PROPOSAL], result.without_chunk);
+    gb_link_close(link);
+}
+
+static void outlives_a_failing_pilot(void **state)
+{
+    (void)state;
+    script s = {.fail_from = 2, .fail_to = 20};
+    heard h = {0};
+    gb_link *link = pusht(100);
+    gb_control_options o = stepped(link, &s, &h);
+    gb_control_result result;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_int_equal(result.failures, 18);
+    assert_true(result.decisions > 25);
+    assert_int_equal(result.episodes, 1);
+    assert_string_equal(h.last, "script: told to fail");
+    script nan = {.not_finite = true};
+    o.make_context = &nan;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_true(result.reasons[GB_LIMIT_PROPOSAL] > 0);
+    gb_link_close(link);
+}
+
+/* ---- real time ----------------------------------------------------------------------------------
+ */
+
+static void runs_in_real_time(void **state)
+{
+    (void)state;
+    script s = {.slow_ms = 1};
+    heard h = {0};
+    gb_link *link = pusht(8);
+    gb_control_options o = stepped(link, &s, &h);
+    gb_control_result result;
+    o.stepped_time = false;
+    o.episodes = 3;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_int_equal(result.episodes, 3);
+    assert_int_equal(h.episodes, 3);
+    assert_true(result.ticks >= 3 * 8 * 10);
+    assert_true(result.decisions >= 3 && result.inference.p50_ns >= 1e6);
+    assert_true(result.wake.count == result.ticks);
+    assert_true(result.period.count == result.ticks - 3);
+    assert_true(!result.fifo && !result.memory_locked);
+    gb_link_close(link);
+}
+
+/* While a pilot hangs for a second, the servo ticks on. */
+static void ticks_while_the_pilot_hangs(void **state)
+{
+    (void)state;
+    script s = {.stall_at = 1, .stall_ms = 1200};
+    heard h = {0};
+    gb_link *link = pusht(300);
+    gb_control_options o = stepped(link, &s, &h);
+    gb_control_result result;
+    o.stepped_time = false;
+    o.seconds = 2;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_true(result.ticks + result.late >= 199);
+    assert_true(result.without_chunk > 20 && result.without_chunk < result.ticks);
+    assert_true(result.inference.max_ns >= 1.2e9);
+    gb_link_close(link);
+}
+
+static void stops_when_asked(void **state)
+{
+    (void)state;
+    const volatile int stop = 1;
+    script s = {0};
+    heard h = {0};
+    gb_link *link = pusht(300);
+    gb_control_options o = stepped(link, &s, &h);
+    gb_control_result result;
+    o.stop = &stop;
+    for (int k = 0; k < 2; k++) {
+        o.stepped_time = k == 0;
+        assert_int_equal(gb_control_run(&o, &result), GB_OK);
+        assert_int_equal(result.ticks, 1);
+        assert_int_equal(result.episodes, 0);
+    }
+    gb_link_close(link);
+}
+
+/* ---- refused ------------------------------------------------------------------------------------
+ */
+
+static void refuses_what_cannot_be(void **state)
+{
+    (void)state;
+    script s = {0};
+    heard h = {0};
+    gb_link *link = pusht(10);
+    gb_control_options good = stepped(link, &s, &h), o = good;
+    gb_control_result result = {.ticks = 77};
+    link->simulated = false;
+    assert_int_equal(gb_control_run(&o, &result), GB_ERR_REFUSED);
+    assert_non_null(strstr(gb_error_message(), "envelope"));
+    link->simulated = true;
+    link->stepped = false;
+    assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
+    link->stepped = true;
+    o.tick_ns = 999999;
+    assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
+    o.tick_ns = 30000000; /* does not divide 100 ms */
+    assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
+    o.tick_ns = 20000000; /* not the plant's */
+    assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
+    o = good;
+    o.priority = 100;
+    assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
+    o = good;
+    o.seconds = -1;
+    assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
+    o = good;
+    o.link = NULL;
+    assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
+    assert_int_equal(result.ticks, 77);
+    gb_link_close(link);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_the_rollout),    cmocka_unit_test(repeats_to_the_bit),
+        cmocka_unit_test(continues_chunks),      cmocka_unit_test(falls_back_to_plain),
+        cmocka_unit_test(outlives_a_slow_pilot), cmocka_unit_test(outlives_a_failing_pilot),
+        cmocka_unit_test(runs_in_real_time),     cmocka_unit_test(ticks_while_the_pilot_hangs),
+        cmocka_unit_test(stops_when_asked),      cmocka_unit_test(refuses_what_cannot_be),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
