@@ -89,7 +89,7 @@ void gb_mobile_field_descend(const gb_mobile_field *field, double length_m, doub
 /* ---- people -----------------------------------------------------------------------------------
  */
 
-#define GB_MOBILE_PEOPLE_MAX 4
+#define GB_MOBILE_PEOPLE_MAX 3
 #define GB_MOBILE_PATH_MAX 160
 #define GB_MOBILE_PATH_STEP_M 0.25
 

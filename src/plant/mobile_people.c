@@ -5,11 +5,13 @@
 #include <math.h>
 
 #define LOOK_AHEAD_M 1.3
-#define STEP_ASIDE_M 0.6
+#define STEP_ASIDE_M 0.55
 #define STEP_ASIDE_M_S 0.8
-#define TOUCH_M 0.03 /* nobody walks closer than this into what stands there */
+/* Between centres: nobody walks closer into what stands there. */
+#define TOUCH_M (GB_MOBILE_ROBOT_RADIUS_M + GB_MOBILE_PERSON_RADIUS_M + 0.03)
+#define BEHIND_M 0.7 /* so far from where they would be, people are held up */
+#define FASTEST_M_S 1.55
 #define PATIENCE_S 1.5
-#define SHOULDER_M 0.3 /* from a rack */
 
 static double path_length(const gb_mobile_person *person)
 {
@@ -54,47 +56,23 @@ static double wanted_aside(const gb_mobile_person *person, double robot_x, doubl
     return across > 0.0 ? across - STEP_ASIDE_M : across + STEP_ASIDE_M;
 }
 
-static bool free_at(const gb_mobile_map *map,
-                    const gb_mobile_person *to,
-                    const gb_mobile_person *from,
-                    double robot_x,
-                    double robot_y)
+/* Takes a step: round the robot as if it were a post, and not into a rack. */
+static bool step(
+    gb_mobile_person *person, const gb_mobile_map *map, const double robot[2], double dx, double dy)
 {
-    double clear = gb_mobile_clearance(map, to->x, to->y);
-    if (clear < SHOULDER_M && clear < gb_mobile_clearance(map, from->x, from->y))
+    double x = person->x + dx, y = person->y + dy;
+    double rx = x - robot[0], ry = y - robot[1], distance = hypot(rx, ry);
+    if (distance < TOUCH_M && distance > 1e-9 &&
+        distance < hypot(person->x - robot[0], person->y - robot[1])) {
+        x = robot[0] + rx * TOUCH_M / distance;
+        y = robot[1] + ry * TOUCH_M / distance;
+    }
+    double clear = gb_mobile_clearance(map, x, y);
+    if (clear < GB_MOBILE_PERSON_RADIUS_M && clear < gb_mobile_clearance(map, person->x, person->y))
         return false;
-    double distance = hypot(to->x - robot_x, to->y - robot_y);
-    double touching = GB_MOBILE_ROBOT_RADIUS_M + GB_MOBILE_PERSON_RADIUS_M + TOUCH_M;
-    return distance >= touching || distance > hypot(from->x - robot_x, from->y - robot_y);
-}
-
-/* Tries to go `forward` along the path and `aside` across it; false changes nothing. */
-static bool try_move(gb_mobile_person *person,
-                     const gb_mobile_map *map,
-                     const double robot[2],
-                     double forward,
-                     double aside)
-{
-    gb_mobile_person next = *person;
-    next.along_m += next.direction * forward;
-    next.aside_m += aside;
-    gb_mobile_person_place(&next);
-    if (!free_at(map, &next, person, robot[0], robot[1]))
-        return false;
-    person->along_m = next.along_m;
-    person->aside_m = next.aside_m;
-    person->x = next.x;
-    person->y = next.y;
-    person->heading_rad = next.heading_rad;
+    person->x = x;
+    person->y = y;
     return true;
-}
-
-static void turn_back(gb_mobile_person *person)
-{
-    person->direction = -person->direction;
-    person->aside_m = -person->aside_m; /* the left has become the right */
-    person->heading_rad += 3.14159265358979323846;
-    person->waited_s = 0.0;
 }
 
 void gb_mobile_person_walk(gb_mobile_person *person,
@@ -104,19 +82,33 @@ void gb_mobile_person_walk(gb_mobile_person *person,
                            double seconds)
 {
     const double robot[2] = {robot_x, robot_y};
-    double old_x = person->x, old_y = person->y;
-    double forward = person->speed_m_s * seconds, limit = STEP_ASIDE_M_S * seconds;
+    double point[2], direction[2], old_x = person->x, old_y = person->y;
+    double limit = STEP_ASIDE_M_S * seconds;
     double aside = wanted_aside(person, robot_x, robot_y) - person->aside_m;
-    aside = fmin(fmax(aside, -limit), limit);
-    bool moved = try_move(person, map, robot, forward, aside) ||
-                 try_move(person, map, robot, forward, 0.0) ||
-                 try_move(person, map, robot, 0.0, aside);
-    double progress = hypot(person->x - old_x, person->y - old_y);
-    person->waited_s = moved && progress > 0.5 * forward ? 0.0 : person->waited_s + seconds;
+    person->aside_m += fmin(fmax(aside, -limit), limit);
+    path_at(person, person->along_m, point, direction);
+    bool behind = hypot(point[0] - old_x, point[1] - old_y) > BEHIND_M;
+    if (!behind)
+        person->along_m += person->direction * person->speed_m_s * seconds;
+    path_at(person, person->along_m, point, direction);
+    person->heading_rad = atan2(direction[1], direction[0]);
+    double dx = point[0] - person->aside_m * direction[1] - old_x;
+    double dy = point[1] + person->aside_m * direction[0] - old_y;
+    double left = hypot(dx, dy), most = fmin(person->speed_m_s + 0.3, FASTEST_M_S) * seconds;
+    double part = left > most ? most / left : 1.0;
+    dx *= part;
+    dy *= part;
+    double along = dx * direction[0] + dy * direction[1];
+    if (!step(person, map, robot, dx, dy)) /* a rack: at least the part along the path */
+        (void)step(person, map, robot, along * direction[0], along * direction[1]);
+    person->waited_s = behind ? person->waited_s + seconds : 0.0;
     bool at_end =
         person->direction > 0 ? person->along_m >= path_length(person) : person->along_m <= 0.0;
-    if (at_end || person->waited_s > PATIENCE_S)
-        turn_back(person);
+    if (at_end || person->waited_s > PATIENCE_S) {
+        person->direction = -person->direction;
+        person->aside_m = -person->aside_m; /* the left has become the right */
+        person->waited_s = 0.0;
+    }
     person->vx = (person->x - old_x) / seconds;
     person->vy = (person->y - old_y) / seconds;
 }

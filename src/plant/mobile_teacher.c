@@ -13,10 +13,11 @@
 #define TURN_RAD_S 2.0
 #define TURN_RAD_S2 8.0
 #define AIM_M 0.6
-#define HEEDED_M 4.0 /* people farther off change nothing yet */
+#define HEEDED_M 2.5 /* people farther off change nothing yet */
 #define GAP_RESERVE_M 0.15
-#define SHUNNED_M 1.2 /* around where a person will be */
-#define SHUN 2.0      /* what a metre costs more there */
+#define SHUNNED_M 1.2   /* around where a person will be */
+#define SHUN 4.0        /* what a metre costs more there */
+#define PATIENCE_S 20.0 /* from then on detours cost ever more: no going to and fro for ever */
 #define PREDICTED_S 1.5
 
 static bool sees(const gb_mobile *machine, const gb_mobile_person *person)
@@ -37,7 +38,7 @@ static double path_distance(const gb_mobile_person *person, double x, double y)
 }
 
 /* The known map, dearer around where a person is about to walk. */
-static void avoid(gb_mobile_grid *grid, const gb_mobile_person *person)
+static void avoid(gb_mobile_grid *grid, const gb_mobile_person *person, double shun)
 {
     double reach = SHUNNED_M + hypot(person->vx, person->vy) * PREDICTED_S;
     for (int j = 0; j < GB_MOBILE_CELLS_Y; j++) {
@@ -51,7 +52,7 @@ static void avoid(gb_mobile_grid *grid, const gb_mobile_person *person)
                 continue;
             double distance = path_distance(person, x, y);
             if (distance < SHUNNED_M)
-                *slowness += (float)(SHUN * (1.0 - distance / SHUNNED_M));
+                *slowness += (float)(shun * (1.0 - distance / SHUNNED_M));
         }
     }
 }
@@ -59,6 +60,8 @@ static void avoid(gb_mobile_grid *grid, const gb_mobile_person *person)
 /* Where to aim at, in the robot's frame, and how fast the people allow it to be. */
 static void plan(gb_mobile *machine, double aim[2], double *allowed)
 {
+    double elapsed_s = (double)machine->ticks * GB_MOBILE_TICK_S;
+    double shun = SHUN * PATIENCE_S / fmax(elapsed_s, PATIENCE_S);
     machine->plan_grid = machine->grid;
     *allowed = SPEED_M_S;
     for (int i = 0; i < machine->person_count; i++) {
@@ -67,7 +70,7 @@ static void plan(gb_mobile *machine, double aim[2], double *allowed)
             continue;
         double gap = gb_mobile_gap(machine, person) - GAP_RESERVE_M;
         if (gap < HEEDED_M)
-            avoid(&machine->plan_grid, person);
+            avoid(&machine->plan_grid, person, shun);
         *allowed = fmin(*allowed, gb_mobile_allowed_speed(gap));
     }
     gb_mobile_field_solve(&machine->plan_grid, machine->goal[0], machine->goal[1], &machine->plan);

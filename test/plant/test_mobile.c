@@ -300,7 +300,7 @@ static void a_standing_robot_is_not_at_fault(void **state)
         while (!result.done)
             assert_int_equal(gb_plant_step(plant, still, NULL, &result), GB_OK);
         assert_false(result.failed);
-        assert_int_equal(result.steps, 600);
+        assert_int_equal(result.steps, 900);
     }
     gb_plant_destroy(plant);
 }
