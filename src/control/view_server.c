@@ -38,7 +38,6 @@ struct gb_view_server {
     struct MHD_Daemon *daemon;
     char *page;
     size_t page_size;
-    char hosts[2][32], origins[2][40]; /* by address and by name, with the port */
 };
 
 /* ---- answers ------------------------------------------------------------------------------------
@@ -130,22 +129,37 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 }
 
 /* A page of another site reaches this server too, under its own name when that name's address is
- * changed to 127.0.0.1 (DNS rebinding): then Host is that name. */
-static bool host_is_ours(const gb_view_server *server, struct MHD_Connection *connection)
+ * changed to 127.0.0.1 (DNS rebinding): then Host is that name. Any port: it may be forwarded. */
+static bool host_is_ours(struct MHD_Connection *connection)
 {
+    static const char *const names[] = {"127.0.0.1", "localhost"};
     const char *host = header(connection, "Host");
-    return host && (strcmp(host, server->hosts[0]) == 0 || strcmp(host, server->hosts[1]) == 0);
+    for (int i = 0; host && i < 2; i++) {
+        size_t size = strlen(names[i]);
+        if (strncmp(host, names[i], size) != 0)
+            continue;
+        const char *port = host + size;
+        if (!*port || (*port == ':' && strlen(port) <= 6 &&
+                       strspn(port + 1, "0123456789") == strlen(port + 1)))
+            return true;
+    }
+    return false;
+}
+
+/* Browsers name the page that asks: it must be this server's own. */
+static bool origin_is_ours(struct MHD_Connection *connection)
+{
+    static const char scheme[] = "http://";
+    const char *origin = header(connection, "Origin"), *host = header(connection, "Host");
+    return !origin || (host && strncmp(origin, scheme, sizeof scheme - 1) == 0 &&
+                       strcmp(origin + sizeof scheme - 1, host) == 0);
 }
 
 static bool may_press(const gb_view_server *server, struct MHD_Connection *connection)
 {
-    const char *origin = header(connection, "Origin");
     const char *token = header(connection, "X-Genba-Token");
     const char *wanted = server->view->token;
-    if (origin && strcmp(origin, server->origins[0]) != 0 &&
-        strcmp(origin, server->origins[1]) != 0)
-        return false;
-    if (!token || strlen(token) != strlen(wanted))
+    if (!origin_is_ours(connection) || !token || strlen(token) != strlen(wanted))
         return false;
     unsigned different = 0; /* takes the same time wherever they differ */
     for (size_t i = 0; wanted[i]; i++)
@@ -169,7 +183,7 @@ static unsigned judge(const gb_view_server *server,
 {
     bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     bool post = strcmp(method, "POST") == 0, stop = strcmp(url, "/stop") == 0;
-    if (!host_is_ours(server, connection)) {
+    if (!host_is_ours(connection)) {
         *out_text = "This server answers only to 127.0.0.1 and localhost.\n";
         return MHD_HTTP_FORBIDDEN;
     }
@@ -255,15 +269,6 @@ static struct MHD_Daemon *serve(gb_view_server *server, int fd)
                             (size_t)CONNECTION_BYTES, MHD_OPTION_END);
 }
 
-static void name_hosts(gb_view_server *server, int port)
-{
-    static const char *const names[] = {"127.0.0.1", "localhost"};
-    for (int i = 0; i < 2; i++) {
-        snprintf(server->hosts[i], sizeof server->hosts[i], "%s:%d", names[i], port);
-        snprintf(server->origins[i], sizeof server->origins[i], "http://%s:%d", names[i], port);
-    }
-}
-
 gb_status gb_view_server_start(gb_view *view, int port, gb_view_server **out, int *out_port)
 {
     gb_status status;
@@ -280,7 +285,6 @@ gb_status gb_view_server_start(gb_view *view, int port, gb_view_server **out, in
                          port, strerror(errno));
         goto failed;
     }
-    name_hosts(server, bound);
     server->daemon = serve(server, fd);
     if (!server->daemon) {
         close(fd);

@@ -185,6 +185,8 @@ static void button_stops(void **state)
                      403);
     snprintf(origin, sizeof origin, "%sOrigin: http://example.com\r\n", token);
     assert_int_equal(http_ask(port, "POST", "/stop", origin, NULL), 403);
+    snprintf(origin, sizeof origin, "%sOrigin: http://127.0.0.1:1\r\n", token);
+    assert_int_equal(http_ask(port, "POST", "/stop", origin, NULL), 403);
     assert_int_equal(http_ask(port, "GET", "/stop", token, NULL), 405);
     assert_false(gb_view_emergency_stop(view));
     snprintf(origin, sizeof origin, "%sOrigin: http://127.0.0.1:%d\r\nContent-Length: 0\r\n", token,
@@ -220,7 +222,10 @@ static void others_are_refused(void **state)
     int port = gb_view_port(view);
     char host[100];
     assert_int_equal(ask_as(port, "Host: evil.example\r\n"), 403);
-    assert_int_equal(ask_as(port, "Host: 127.0.0.1\r\n"), 403);
+    assert_int_equal(ask_as(port, "Host: 127.0.0.1.evil.example\r\n"), 403);
+    assert_int_equal(ask_as(port, "Host: localhost:80.evil.example\r\n"), 403);
+    assert_int_equal(ask_as(port, "Host: localhost:1234567\r\n"), 403);
+    assert_int_equal(ask_as(port, "Host: localhost:8080\r\n"), 200); /* a forwarded port */
     assert_int_not_equal(ask_as(port, ""), 200);
     snprintf(host, sizeof host, "Host: evil.example:%d\r\n", port);
     assert_int_equal(ask_as(port, host), 403);

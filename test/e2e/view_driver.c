@@ -122,7 +122,7 @@ static int drive(servo *s, gb_view *view, double seconds)
 static int run(servo *s, int port, double seconds, const char *report)
 {
     gb_view_options options = {.machine = s->machine,
-                               .title = "Pushing, to be looked at",
+                               .title = s->machine->instruction,
                                .port = port,
                                .tick_ns = s->machine->tick_ns,
                                .report_path = report,

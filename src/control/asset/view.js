@@ -570,7 +570,7 @@ async function poll() {
   let more = false, pause = 40;
   try {
     /* The newest bucket may have grown since: ask for it again. */
-    const r = await fetch('/live?after=' + Math.max(0, next - 1) + (count++ % 12 ? '' : '&more=1'), {cache: 'no-store', signal: AbortSignal.timeout(3000)});
+    const r = await fetch('/live?after=' + Math.max(0, next - 1) + (count++ % 5 ? '' : '&more=1'), {cache: 'no-store', signal: AbortSignal.timeout(3000)});
     if (!r.ok) throw new Error(r.status);
     more = apply(await r.json());
   } catch (e) {
@@ -687,7 +687,7 @@ function setUp() {
   fact('machine', data.machine); fact('what it does', data.summary); fact('asked of it', data.instruction);
   fact('model', data.model); fact('model hash', data.model_hash); fact('envelope', data.envelope);
   fact('ticks a second', num(1 / data.tick).replace(/\.?0+$/, ''));
-  if (sums) fact('began', new Date(1000 * sums.began).toISOString().replace('T', ' ').replace(/\..*/, ' UTC'));
+  if (sums && sums.ticks) fact('began', new Date(1000 * sums.began).toISOString().replace('T', ' ').replace(/\..*/, ' UTC'));
   const missing = data.observations.filter(s => s.column < 0).map(s => s.name).join(', ');
   fact('too wide to show', missing);
   document.querySelector('.stage').classList.add('alone');
