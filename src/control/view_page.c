@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const unsigned char gb_control_asset_view_html[], gb_control_asset_view_css[],
-    gb_control_asset_view_js[];
-extern const size_t gb_control_asset_view_html_size, gb_control_asset_view_css_size,
-    gb_control_asset_view_js_size;
+#define ASSETS(X) X(view_html) X(view_css) X(view_data_js) X(view_plot_js) X(view_js)
+#define ASSET_DECLARE(name)                                                                        \
+    extern const unsigned char gb_control_asset_##name[];                                          \
+    extern const size_t gb_control_asset_##name##_size;
+ASSETS(ASSET_DECLARE)
+#define PUT_ASSET(to, name) fwrite(gb_control_asset_##name, 1, gb_control_asset_##name##_size, to)
 
 void gb_view_put_live(FILE *to, const gb_view *view)
 {
@@ -25,10 +27,12 @@ static void put_page(FILE *to, const gb_view *view, gb_view_put_fn put)
     for (const char *at = text; at < end; at++) {
         size_t left = (size_t)(end - at);
         if (left > 7 && memcmp(at, "@STYLE@", 7) == 0) {
-            fwrite(gb_control_asset_view_css, 1, gb_control_asset_view_css_size, to);
+            PUT_ASSET(to, view_css);
             at += 6;
         } else if (left > 8 && memcmp(at, "@SCRIPT@", 8) == 0) {
-            fwrite(gb_control_asset_view_js, 1, gb_control_asset_view_js_size, to);
+            PUT_ASSET(to, view_data_js);
+            PUT_ASSET(to, view_plot_js);
+            PUT_ASSET(to, view_js);
             at += 7;
         } else if (left > 6 && memcmp(at, "@DATA@", 6) == 0) {
             put(to, view);
