@@ -80,7 +80,7 @@ typedef struct gb_control_options {
     int64_t tick_ns;        /* the servo's period, 1 ms .. 1 s; 0: the machine's own */
     gb_switching switching; /* default real time where the policy can, else plain */
     bool stepped_time;      /* a stepped link as fast as it goes, one thread, deterministic */
-    int64_t delay_ns;       /* stepped: how long an inference takes; default one tick */
+    int64_t delay_ns;       /* stepped: how long an inference takes; -1, the default: one tick */
     int64_t seconds;        /* stop after so long; 0: see episodes */
     int episodes;           /* simulated machines; default 1 */
     uint64_t first_seed;    /* of the machine's episodes: first_seed, first_seed + 1, ... */
@@ -110,7 +110,7 @@ typedef struct gb_control_result {
     int64_t modes[GB_MODE_STOPPED + 1]; /* ticks in each */
     int64_t reasons[GB_LIMIT_COUNT];
     gb_timing period, wake, busy; /* between wakes; woke - due; done - woke */
-    gb_timing inference;          /* of the pilot */
+    gb_timing inference;          /* of the pilot; real also in stepped time */
     double jerk_rms, jerk_max;    /* third difference of the proposal per tick^3 in units of each
                                      column's range, over all columns */
     double switch_jump_rms;       /* step of the proposal where chunks change, same units */

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma weak gb_blackbox_decision
-
 enum {
     LATENCIES = 8, /* the slowest of the last so many says how much of a chunk is frozen */
     POLICY_SEED_SHIFT = 32
@@ -213,12 +211,14 @@ void gb_pilot_think(gb_pilot *pilot, int64_t began_ns)
         .prefix_frozen = prefix.frozen,
         .prefix_soft = prefix.soft,
     };
+    int64_t start_ns = gb_clock_monotonic_ns();
     decision->status =
         prefix.count > 0
             ? policy->decide_after(policy->context, pilot->observations, decision->seed,
                                    decision->policy_tick, &prefix, pilot->actions)
             : policy->decide(policy->context, pilot->observations, decision->seed,
                              decision->policy_tick, pilot->actions);
+    gb_histogram_add(pilot->inference, gb_clock_monotonic_ns() - start_ns);
     set_before(pilot);
 }
 
@@ -246,6 +246,8 @@ void gb_pilot_publish(gb_pilot *pilot, int64_t ended_ns)
     gb_decision *decision = pilot->decision;
     decision->ended_ns = ended_ns;
     pilot->decisions++;
+    if (pilot->options.blackbox) /* before any tick can name its chunk */
+        gb_blackbox_decision(pilot->options.blackbox, decision);
     if (decision->status == GB_OK) {
         publish_chunk(pilot);
         pilot->next_ns = decision->start_ns + pilot->policy.execute * machine->period_ns;
@@ -256,9 +258,6 @@ void gb_pilot_publish(gb_pilot *pilot, int64_t ended_ns)
     }
     pilot->latencies_ns[pilot->latency_at] = ended_ns - decision->start_ns;
     pilot->latency_at = (pilot->latency_at + 1) % LATENCIES;
-    gb_histogram_add(pilot->inference, ended_ns - decision->began_ns);
-    if (pilot->options.blackbox)
-        gb_blackbox_decision(pilot->options.blackbox, decision);
 }
 
 void gb_pilot_tally(const gb_pilot *pilot, gb_control_result *result, const char **first_failure)

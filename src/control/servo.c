@@ -9,12 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma weak gb_blackbox_tick
-#pragma weak gb_view_tick
-#pragma weak gb_view_emergency_stop
-#pragma weak gb_envelope_tick
-#pragma weak gb_envelope_reset
-
 /* ---- life ---------------------------------------------------------------------------------------
  */
 
@@ -207,7 +201,7 @@ static void decide_command(gb_servo *servo, bool proposed)
         .emergency_stop = emergency_stop,
     };
     gb_envelope_tick(servo->options.envelope, &input, servo->command, &record->verdict);
-    servo->begun = true;
+    servo->begun = servo->begun || !record->verdict.blind;
 }
 
 static int64_t oldest(const gb_servo *servo)
@@ -265,7 +259,7 @@ void gb_servo_act(gb_servo *servo)
     gb_link *link = servo->options.link;
     bool proposed = propose(servo);
     decide_command(servo, proposed);
-    if (servo->begun) /* before that, without an envelope, nobody knows what to send */
+    if (servo->begun && !record->verdict.blind) /* else nobody knows yet what is safe to send */
         link->ops->send(link, servo->command, (uint64_t)servo->tally.ticks, record->due_ns);
     record->done_ns = servo->options.stepped_time ? record->woke_ns : gb_clock_monotonic_ns();
     record->late = record->done_ns > record->due_ns + servo->options.machine->tick_ns;

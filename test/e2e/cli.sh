@@ -84,7 +84,7 @@ expect 3 "weights.safetensors" "$genba" inspect "$work/cut"
 cp -r "$work/run/model" "$work/edited"
 printf 'damaged!' | dd of="$work/edited/weights.safetensors" bs=1 seek=200000 conv=notrunc 2>/dev/null
 expect 3 "weights.safetensors" "$genba" forecast "$work/edited" "$nab"
-expect 3 "flow" "$genba" run "$work/run/model" --episodes 1
+expect 3 "flow" "$genba" run "$work/run/model" --no-envelope --stepped --episodes 1
 
 # ---- recordings that were cut
 mcap=${GENBA_DATA:-nowhere}/mcap_samples/talker.mcap
@@ -107,11 +107,17 @@ expect 0 "trained 120 steps" "$genba" train examples/pusht.yaml --steps 120 --th
 expect 0 "trained 120 steps" "$genba" train examples/pusht.yaml --steps 120 --threads 2 --out "$work/whole"
 cmp "$work/stopped/model/weights.safetensors" "$work/whole/model/weights.safetensors" ||
     { echo "FAILED: a stopped and continued run gives other bits"; failures=$((failures + 1)); }
-expect 0 "decisions" "$genba" run "$work/whole/model" --plant pusht --episodes 1
+expect 0 "decisions" "$genba" run "$work/whole/model" --plant pusht --envelope examples/envelopes/pusht.yaml --stepped --episodes 1 --log "$work/box.mcap"
+expect 0 "bit for bit" "$genba" replay "$work/box.mcap" --model "$work/whole/model"
+expect 2 "inside an envelope" "$genba" run "$work/whole/model" --plant pusht
+expect 2 "contradict" "$genba" run "$work/whole/model" --no-envelope --envelope examples/envelopes/pusht.yaml
+expect 2 "two machines" "$genba" run "$work/whole/model" --plant pusht --link udp://localhost:1 --no-envelope
+expect 0 "black box" "$genba" run "$work/whole/model" --envelope examples/envelopes/pusht.yaml --seconds 1 --priority 0 --log "$work/real.mcap" --report "$work/run.html"
+expect 0 "bit for bit" "$genba" replay "$work/real.mcap" --model "$work/whole/model"
 expect 0 "2 episodes from seeds" "$genba" eval "$work/whole" --episodes 2 --resamples 0
 sed '/^eval:/,$d' examples/pusht.yaml >"$work/whole/recipe.yaml"
 expect 3 "names no suite" "$genba" eval "$work/whole"
-expect 3 "plant" "$genba" run "$work/whole/model" --plant moon --episodes 1
+expect 3 "plant" "$genba" run "$work/whole/model" --plant moon --no-envelope --stepped --episodes 1
 
 [ $failures -eq 0 ] && echo "all as expected"
 exit $failures
