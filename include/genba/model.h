@@ -96,10 +96,16 @@ typedef struct gb_head_config {
     int *evaluation_horizons; /* quantile: the loss weighs row h by the sum over these H' >= h of
                                  1 / H'; none: 96, 192, 336, 720 cut to the horizon */
     unsigned evaluation_horizon_count;
-    char *action;      /* flow: the action stream */
-    int action_size;   /* flow: values in an action; 0: 2 */
-    char *relative_to; /* flow: a point stream; actions are predicted relative to its last value;
-                          NULL: absolute */
+    char *action;    /* flow: the action stream, if there is one */
+    int action_size; /* flow: values in an action, of all its streams; 0: 2 */
+    char **actions;  /* flow: several action streams instead, side by side in an action */
+    unsigned action_count;
+    int *action_sizes; /* flow: [action_size_count = action_count] */
+    unsigned action_size_count;
+    char *relative_to; /* flow: a stream of the (first) action stream's size; its actions are
+                          predicted relative to this one's last value; NULL: absolute */
+    int prefix;        /* flow: a chunk may be continued: up to so many of its first rows are given
+                          (learned with so many given at random); 0: it was not learned */
     int width, hidden, blocks, time_features; /* flow: the denoiser's sizes, say 256, 512, 4, 64 */
     int euler_steps;                          /* flow, at inference */
     float temperature;                        /* flow: start from temperature x noise */
@@ -212,6 +218,20 @@ gb_model_observation(const gb_model *model, int index, int64_t *out_size);
  * Allocates nothing. */
 GB_API GB_MUST gb_status gb_session_act(
     gb_session *session, const float *const *observation, uint64_t seed, uint64_t tick, float *out);
+/* The same, continuing a chunk under way (real-time chunking; Black et al. 2025). */
+typedef struct gb_action_prefix {
+    const float *actions; /* [count x action size] what the chunk under way would do, from now on */
+    int64_t count;        /* 0: none */
+    int64_t frozen;       /* its first rows are certain: out begins with them. 0..count */
+    int64_t soft; /* a head that did not learn prefixes blends rows frozen..soft, with weights
+                     falling from 1 to 0; frozen..count */
+} gb_action_prefix;
+GB_API GB_MUST gb_status gb_session_act_after(gb_session *session,
+                                              const float *const *observation,
+                                              uint64_t seed,
+                                              uint64_t tick,
+                                              const gb_action_prefix *prefix,
+                                              float *out);
 /* Token head. Reads `count` bytes after what was read before and gives the logits [256] of what
  * follows. */
 GB_API GB_MUST gb_status gb_session_read(gb_session *session,

@@ -1,7 +1,8 @@
-/* eval/policy_model.c: a model with an action head as a policy: hands it the streams it names and
- * carries out the chunk it answers. */
+/* control/policy_model.c: a model with an action head as a policy: hands it the streams it names
+ * and carries out the chunk it answers. */
 #include "genba/policy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ typedef struct driver {
     int offsets[STREAMS_MAX], sizes[STREAMS_MAX]; /* of each stream in the flat observation */
     float *streams[STREAMS_MAX];                  /* [look_back x size] */
     float *chunk;                                 /* [horizon x action_size] */
+    float *prefix;                                /* the same, of the chunk under way */
 } driver;
 
 static void destroy(void *context)
@@ -24,14 +26,20 @@ static void destroy(void *context)
     for (int i = 0; i < d->stream_count; i++)
         free(d->streams[i]);
     free(d->chunk);
+    free(d->prefix);
     gb_session_destroy(d->session);
     free(d);
 }
 
-static gb_status
-decide(void *context, const double *observations, uint64_t seed, uint64_t tick, double *actions)
+static gb_status decide_after(void *context,
+                              const double *observations,
+                              uint64_t seed,
+                              uint64_t tick,
+                              const gb_policy_prefix *prefix,
+                              double *actions)
 {
     driver *d = context;
+    int size = d->plant->action_size;
     for (int i = 0; i < d->stream_count; i++) {
         for (int t = 0; t < d->look_back; t++) {
             const double *from = observations + t * d->plant->observation_size + d->offsets[i];
@@ -39,10 +47,28 @@ decide(void *context, const double *observations, uint64_t seed, uint64_t tick, 
                 d->streams[i][t * d->sizes[i] + k] = (float)from[k];
         }
     }
-    GB_TRY(gb_session_act(d->session, (const float *const *)d->streams, seed, tick, d->chunk));
-    for (int i = 0; i < d->horizon * d->plant->action_size; i++)
-        actions[i] = (double)d->chunk[i];
+    gb_action_prefix given = {.actions = d->prefix};
+    if (prefix) {
+        if (prefix->count < 0 || prefix->count > d->horizon)
+            return gb_fail(GB_ERR_ARGUMENT, "policy: a prefix of %d actions, expected 0 to %d",
+                           prefix->count, d->horizon);
+        for (int i = 0; i < prefix->count * size; i++)
+            d->prefix[i] = (float)prefix->actions[i];
+        given.count = prefix->count;
+        given.frozen = prefix->frozen;
+        given.soft = prefix->soft;
+    }
+    GB_TRY(gb_session_act_after(d->session, (const float *const *)d->streams, seed, tick, &given,
+                                d->chunk));
+    for (int i = 0; i < d->horizon * size; i++)
+        actions[i] = i < given.frozen * size ? prefix->actions[i] : (double)d->chunk[i];
     return GB_OK;
+}
+
+static gb_status
+decide(void *context, const double *observations, uint64_t seed, uint64_t tick, double *actions)
+{
+    return decide_after(context, observations, seed, tick, NULL, actions);
 }
 
 static gb_status add_stream(driver *d, const char *name)
@@ -81,22 +107,45 @@ static gb_status add_streams(driver *d, const gb_model *model)
     return GB_OK;
 }
 
+/* The model answers the plant's action streams, in their order. */
+static gb_status check_actions(const gb_plant_info *plant, const gb_head_config *head)
+{
+    bool fits = head->kind == GB_HEAD_FLOW && head->action_size == plant->action_size;
+    int streams = head->action_count > 0 ? (int)head->action_count : 1;
+    fits = fits && streams == plant->action_stream_count;
+    for (int i = 0; fits && i < streams; i++) {
+        const gb_plant_stream *stream = &plant->action_streams[i];
+        const char *name = head->action_count > 0 ? head->actions[i] : head->action;
+        int size = head->action_count > 0 ? head->action_sizes[i] : head->action_size;
+        fits = strcmp(name, stream->spec.name) == 0 && size == stream->size;
+    }
+    if (fits)
+        return GB_OK;
+    char names[512] = "";
+    for (int i = 0; i < plant->action_stream_count; i++) {
+        char one[160];
+        snprintf(one, sizeof one, "%s\"%s\" [%d]", i ? ", " : "",
+                 plant->action_streams[i].spec.name, plant->action_streams[i].size);
+        strncat(names, one, sizeof names - strlen(names) - 1);
+    }
+    return gb_fail(
+        GB_ERR_MISMATCH,
+        "the model does not command plant %s: expected a flow head whose actions are the "
+        "streams %s",
+        plant->name, names);
+}
+
 static gb_status build(driver *d, const gb_model *model)
 {
     const gb_model_config *config = gb_model_get_config(model);
     const gb_head_config *head = &config->head;
-    const gb_plant_stream *action =
-        head->kind == GB_HEAD_FLOW ? gb_plant_action_stream(d->plant, head->action, NULL) : NULL;
-    if (!action || action->size != d->plant->action_size)
-        return gb_fail(GB_ERR_MISMATCH,
-                       "the model does not command plant %s: expected a flow head whose action is "
-                       "the stream \"%s\"",
-                       d->plant->name, d->plant->action_streams[0].spec.name);
+    GB_TRY(check_actions(d->plant, head));
     d->look_back = config->codec.look_back;
     d->horizon = head->horizon;
     GB_TRY(add_streams(d, model));
     d->chunk = calloc((size_t)(d->horizon * d->plant->action_size), sizeof *d->chunk);
-    if (!d->chunk)
+    d->prefix = calloc((size_t)(d->horizon * d->plant->action_size), sizeof *d->prefix);
+    if (!d->chunk || !d->prefix)
         return gb_fail(GB_ERR_MEMORY, "policy: no memory for a chunk");
     return gb_session_create(model, gb_session_defaults(), &d->session);
 }
@@ -118,6 +167,7 @@ gb_status gb_policy_make_model(const void *context, const gb_plant_info *plant, 
                        .execute = gb_model_get_config(model)->head.execute,
                        .context = d,
                        .decide = decide,
+                       .decide_after = decide_after,
                        .destroy = destroy};
     return GB_OK;
 }

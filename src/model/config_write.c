@@ -168,6 +168,9 @@ static int put_head(json_t *object, const gb_head_config *h)
     failed |= put_float(object, "ridge", h->ridge);
     failed |= put_text(object, "action", h->action);
     failed |= put_int(object, "action_size", h->action_size);
+    failed |= put_texts(object, "actions", h->actions, h->action_count);
+    failed |= put_ints(object, "action_sizes", h->action_sizes, h->action_size_count);
+    failed |= put_int(object, "prefix", h->prefix);
     failed |= put_text(object, "relative_to", h->relative_to);
     failed |= put_int(object, "width", h->width);
     failed |= put_int(object, "hidden", h->hidden);

@@ -44,6 +44,13 @@ typedef struct gb_head_definition {
     /* Session: writes row `row` of the starts. May be NULL. */
     void (*start)(
         const gb_model *model, uint64_t seed, uint64_t tick, const gb_tensor *starts, int64_t row);
+    /* Session: after start, the rows of a chunk under way that are given; prefix NULL or empty:
+     * none. NULL when the head has no chunks. */
+    void (*proceed)(const gb_model *model,
+                    const gb_window_view *view,
+                    const gb_action_prefix *prefix,
+                    const gb_tensor *starts,
+                    int64_t row);
     /* Session: from outputs to the caller's units; `rows` of the horizon are wanted. */
     void (*finish)(const gb_model *model,
                    const gb_window_view *view,
@@ -60,6 +67,11 @@ GB_HEAD_LIST(GB_HEAD_DECLARE)
 /* Lists of a quantile head, the usual ones where the config has none. */
 const float *gb_quantile_levels(const gb_head_config *config, unsigned *out_count);
 const int *gb_quantile_horizons(const gb_head_config *config, unsigned *out_count);
+
+/* The action streams of a flow head, whichever way the config names them. */
+int gb_action_stream_count(const gb_head_config *config);
+const char *gb_action_stream_name(const gb_head_config *config, int stream);
+int gb_action_stream_size(const gb_head_config *config, int stream);
 
 /* NULL: this build has no such head. */
 const gb_head_definition *gb_head_of(gb_head_kind kind);

@@ -242,11 +242,65 @@ static gb_status check_answer(const gb_tensor *answer, int64_t count)
     return GB_OK;
 }
 
+static gb_status check_prefix(const gb_session *session, const gb_action_prefix *prefix)
+{
+    const gb_head_config *h = &session->model->config->head;
+    if (!(prefix->frozen >= 0 && prefix->frozen <= prefix->soft && prefix->soft <= prefix->count &&
+          prefix->count <= h->horizon))
+        return gb_fail(
+            GB_ERR_ARGUMENT,
+            "act: a prefix of %lld rows, %lld frozen, %lld soft; expected 0 <= frozen <= "
+            "soft <= count <= %d",
+            (long long)prefix->count, (long long)prefix->frozen, (long long)prefix->soft,
+            h->horizon);
+    for (int64_t i = 0; i < prefix->count * h->action_size; i++)
+        if (!isfinite(prefix->actions[i]))
+            return gb_fail(GB_ERR_NUMERIC, "act: the prefix holds %g in row %lld",
+                           (double)prefix->actions[i], (long long)(i / h->action_size));
+    return GB_OK;
+}
+
+/* How much row `row` of the chunk under way still counts: 1 where it is frozen, then falling to 0
+ * (Black et al. 2025, "Real-time execution of action chunking flow policies", equation 5). */
+static float weight_of(const gb_action_prefix *prefix, int64_t row)
+{
+    if (row < prefix->frozen)
+        return 1.0f;
+    if (row >= prefix->soft)
+        return 0.0f;
+    float c = (float)(prefix->soft - row) / (float)(prefix->soft - prefix->frozen + 1);
+    return c * (expf(c) - 1.0f) / (expf(1.0f) - 1.0f);
+}
+
+/* Frozen rows as they are, to the bit; a head that did not learn to continue is blended. */
+static void join(const gb_head_config *h, const gb_action_prefix *prefix, float *chunk)
+{
+    int64_t rows = h->prefix > 0 ? prefix->frozen : prefix->soft;
+    for (int64_t r = 0; r < rows; r++) {
+        float weight = weight_of(prefix, r);
+        for (int64_t i = r * h->action_size; i < (r + 1) * h->action_size; i++)
+            chunk[i] = weight >= 1.0f ? prefix->actions[i]
+                                      : chunk[i] + weight * (prefix->actions[i] - chunk[i]);
+    }
+}
+
 gb_status gb_session_act(
     gb_session *session, const float *const *observation, uint64_t seed, uint64_t tick, float *out)
 {
+    return gb_session_act_after(session, observation, seed, tick, NULL, out);
+}
+
+gb_status gb_session_act_after(gb_session *session,
+                               const float *const *observation,
+                               uint64_t seed,
+                               uint64_t tick,
+                               const gb_action_prefix *prefix,
+                               float *out)
+{
     const gb_model *model = session->model;
     GB_TRY(check_head(session, GB_HEAD_FLOW, "act"));
+    if (prefix)
+        GB_TRY(check_prefix(session, prefix));
     for (int i = 0; i < session->part_count; i++) {
         session->parts[i].past = observation[i];
         GB_TRY(check_observed(&session->parts[i]));
@@ -257,10 +311,14 @@ gb_status gb_session_act(
     session->codec->fill(model, &view, p->inputs, 0);
     if (session->head->start)
         session->head->start(model, seed, tick, p->starts, 0);
+    if (session->head->proceed)
+        session->head->proceed(model, &view, prefix, p->starts, 0);
     gb_exec_run(p->exec);
     GB_TRY(check_answer(&p->outputs[0],
                         gb_shape_count(&p->outputs[0].shape) / session->options.batch));
     session->head->finish(model, &view, p->outputs, 0, model->config->head.horizon, out);
+    if (prefix)
+        join(&model->config->head, prefix, out);
     return GB_OK;
 }
 

@@ -13,16 +13,39 @@
 #include <string.h>
 
 static const char *const targets[] = {"action", NULL};
-static const char *const starts[] = {"noise", NULL};
+static const char *const starts[] = {"noise", "given", "is_given", NULL};
 static const char *const outputs[] = {"chunk", NULL};
 static const char statistics[] = "stats.action"; /* [2, horizon, action_size]: means, then sigmas */
 
 #define ACTION_SIZE_MAX 256
 #define NOISE_STREAM 0x666c6f77u /* of gb_random, before the tick is mixed in */
 
+/* ---- action streams -------------------------------------------------------------------------- */
+
+int gb_action_stream_count(const gb_head_config *config)
+{
+    return config->action_count > 0 ? (int)config->action_count : 1;
+}
+
+const char *gb_action_stream_name(const gb_head_config *config, int stream)
+{
+    return config->action_count > 0 ? config->actions[stream] : config->action;
+}
+
+int gb_action_stream_size(const gb_head_config *config, int stream)
+{
+    return config->action_count > 0 ? config->action_sizes[stream] : config->action_size;
+}
+
 static void fill_defaults(gb_model_config *config)
 {
     gb_head_config *h = &config->head;
+    int total = 0;
+    for (unsigned i = 0; i < h->action_size_count; i++)
+        total += h->action_sizes[i] > 0 && h->action_sizes[i] <= ACTION_SIZE_MAX
+                     ? h->action_sizes[i]
+                     : 0;
+    h->action_size = h->action_size ? h->action_size : total;
     h->horizon = h->horizon ? h->horizon : 16;
     h->action_size = h->action_size ? h->action_size : 2;
     h->width = h->width ? h->width : config->backbone.width;
@@ -33,12 +56,34 @@ static void fill_defaults(gb_model_config *config)
     h->execute = h->execute ? h->execute : (h->horizon + 3) / 4;
 }
 
+static gb_status check_actions(const gb_head_config *h, const gb_config_place *place)
+{
+    char key[48];
+    int total = 0;
+    if (!h->action && h->action_count == 0)
+        return gb_config_fail(place, "head.action",
+                              "is missing, expected the action stream's name, or actions");
+    if (h->action && h->action_count > 0)
+        return gb_config_fail(place, "head.actions", "is given beside action; keep one of them");
+    if (h->action_size_count != h->action_count)
+        return gb_config_fail(place, "head.action_sizes",
+                              "has %u numbers, expected one for each of the %u actions",
+                              h->action_size_count, h->action_count);
+    for (unsigned i = 0; i < h->action_size_count; i++) {
+        snprintf(key, sizeof key, "head.action_sizes[%u]", i);
+        GB_TRY(gb_config_check_range(place, key, h->action_sizes[i], 1, ACTION_SIZE_MAX));
+        total += h->action_sizes[i];
+    }
+    if (h->action_count > 0 && total != h->action_size)
+        return gb_config_fail(place, "head.action_size",
+                              "is %d, expected %d: the sum of action_sizes", h->action_size, total);
+    return GB_OK;
+}
+
 static gb_status check(const gb_model_config *config, const gb_config_place *place)
 {
     const gb_head_config *h = &config->head;
-    if (!h->action)
-        return gb_config_fail(place, "head.action",
-                              "is missing, expected the action stream's name");
+    GB_TRY(check_actions(h, place));
     GB_TRY(gb_config_check_range(place, "head.horizon", h->horizon, 1, 4096));
     GB_TRY(gb_config_check_range(place, "head.action_size", h->action_size, 1, ACTION_SIZE_MAX));
     GB_TRY(gb_config_check_range(place, "head.width", h->width, 1, 65536));
@@ -47,6 +92,7 @@ static gb_status check(const gb_model_config *config, const gb_config_place *pla
     GB_TRY(gb_config_check_range(place, "head.time_features", h->time_features, 2, 65536));
     GB_TRY(gb_config_check_range(place, "head.euler_steps", h->euler_steps, 1, 100));
     GB_TRY(gb_config_check_range(place, "head.execute", h->execute, 1, h->horizon));
+    GB_TRY(gb_config_check_range(place, "head.prefix", h->prefix, 0, h->horizon - 1));
     if (h->time_features % 2 != 0)
         return gb_config_fail(place, "head.time_features", "is %d, expected an even number",
                               h->time_features);
@@ -68,14 +114,22 @@ static gb_status check(const gb_model_config *config, const gb_config_place *pla
 static gb_status window(const gb_model_config *config, gb_window_plan *plan)
 {
     const gb_head_config *h = &config->head;
-    GB_TRY(gb_window_plan_add(plan, h->action, h->action_size, 0, h->horizon, 0));
+    for (int i = 0; i < gb_action_stream_count(h); i++)
+        GB_TRY(gb_window_plan_add(plan, gb_action_stream_name(h, i), gb_action_stream_size(h, i), 0,
+                                  h->horizon, 0));
     if (h->relative_to)
-        GB_TRY(gb_window_plan_add(plan, h->relative_to, h->action_size, 1, 0, 0));
+        GB_TRY(gb_window_plan_add(plan, h->relative_to, gb_action_stream_size(h, 0), 1, 0, 0));
     plan->pad_end = GB_PAD_ALL;
     return GB_OK;
 }
 
 /* ---- actions in the model's units ------------------------------------------------------------ */
+
+/* How many of an action's first columns are counted from a reference. */
+static int relative_size(const gb_head_config *h)
+{
+    return h->relative_to ? gb_action_stream_size(h, 0) : 0;
+}
 
 /* The point that actions are counted from; zeros without one. */
 static void reference_of(const gb_head_config *h, const gb_window_view *view, float *out)
@@ -83,9 +137,20 @@ static void reference_of(const gb_head_config *h, const gb_window_view *view, fl
     const gb_window_part *part = h->relative_to ? gb_window_view_find(view, h->relative_to) : NULL;
     memset(out, 0, (size_t)h->action_size * sizeof *out);
     for (int64_t r = 0; part && r < part->look_back; r++) /* a missing value: the one before */
-        for (int64_t i = 0; i < h->action_size; i++)
+        for (int64_t i = 0; i < relative_size(h); i++)
             if (isfinite(part->past[r * part->size + i]))
                 out[i] = part->past[r * part->size + i];
+}
+
+/* now [action_size]: row `row` of the recorded future; what is missing there stays. */
+static void take_row(const gb_head_config *h, const gb_window_view *view, int64_t row, float *now)
+{
+    for (int s = 0; s < gb_action_stream_count(h); s++) {
+        const gb_window_part *part = gb_window_view_find(view, gb_action_stream_name(h, s));
+        for (int64_t i = 0; i < part->size; i++, now++)
+            if (isfinite(part->future[row * part->size + i]))
+                *now = part->future[row * part->size + i];
+    }
 }
 
 /* The chunk relative to the reference, both mapped by the view's symmetry. A missing action repeats
@@ -94,7 +159,6 @@ static void relative_chunk(const gb_model *model, const gb_window_view *view, fl
 {
     const gb_head_config *h = &model->config->head;
     const gb_symmetry *symmetry = gb_symmetry_of(model->config, view);
-    const gb_window_part *action = gb_window_view_find(view, h->action);
     float reference[ACTION_SIZE_MAX], now[ACTION_SIZE_MAX], mapped[ACTION_SIZE_MAX];
     int64_t size = h->action_size;
     reference_of(h, view, reference);
@@ -102,14 +166,12 @@ static void relative_chunk(const gb_model *model, const gb_window_view *view, fl
     if (symmetry)
         gb_symmetry_map_point(symmetry, reference, reference);
     for (int64_t k = 0; k < h->horizon; k++, out += size) {
-        for (int64_t i = 0; i < size; i++)
-            if (isfinite(action->future[k * size + i]))
-                now[i] = action->future[k * size + i];
+        take_row(h, view, k, now);
         memcpy(mapped, now, (size_t)size * sizeof *mapped);
         if (symmetry)
             gb_symmetry_map_point(symmetry, now, mapped);
         for (int64_t i = 0; i < size; i++)
-            out[i] = mapped[i] - (h->relative_to ? reference[i] : 0.0f);
+            out[i] = mapped[i] - (i < relative_size(h) ? reference[i] : 0.0f);
     }
 }
 
@@ -176,7 +238,7 @@ fit_spread(gb_model *model, gb_window_index *const *sources, int source_count, g
     float *mean = kept->data, *sigma = mean + count;
     double n = fmax((double)windows * (1.0 + model->config->codec.symmetry_count), 1.0);
     for (int64_t i = 0; i < count; i++) {
-        double center = h->relative_to ? 0.0 : sums[i] / n;
+        double center = i % h->action_size < relative_size(h) ? 0.0 : sums[i] / n;
         double spread = sqrt(fmax(sums[count + i] / n - center * center, 0.0));
         mean[i] = (float)center;
         sigma[i] = spread > 1e-6 * (1.0 + fabs(center)) ? (float)spread : 1.0f;
@@ -240,6 +302,7 @@ static gb_value time_token(const gb_build *build, gb_value time)
 typedef struct condition {
     gb_value start;   /* [N, W] added to the embedded x */
     gb_value *blocks; /* [blocks] of [N, hidden] */
+    gb_value given;   /* [B, horizon * action_size] 1 where x is what was given; GB_NONE: never */
 } condition;
 
 #define BLOCKS_MAX 1024
@@ -267,6 +330,10 @@ static gb_value velocity(const gb_build *build, const condition *c, gb_value x, 
     char name[64];
     gb_value y = gb_build_linear(build, "head.in", x, h->width, false, gb_init_std(size));
     y = gb_op_add(g, y, whole ? c->start : gb_op_slice(g, c->start, 0, first, rows));
+    if (c->given != GB_NONE)
+        y = gb_op_add(
+            g, y,
+            gb_build_linear(build, "head.given", c->given, h->width, false, gb_init_std(size)));
     for (int i = 0; i < h->blocks; i++) {
         gb_value normal = gb_op_layernorm(g, y, GB_NONE, GB_NONE, 1e-5f);
         snprintf(name, sizeof name, "head.block.%d.in", i);
@@ -280,20 +347,50 @@ static gb_value velocity(const gb_build *build, const condition *c, gb_value x, 
     return gb_build_linear(build, "head.out", y, size, true, 0.0f);
 }
 
+/* A prefix of 0..h->prefix rows for each example, drawn anew at each step: 1 in its rows, else 0.
+ * [B, horizon * action_size] */
+static gb_value draw_given(const gb_build *build, gb_value step)
+{
+    gb_graph *g = build->graph;
+    const gb_head_config *h = &build->config->head;
+    int64_t rows = h->horizon, size = h->action_size;
+    gb_value row = gb_op_cumsum(g, gb_op_fill(g, GB_SHAPE(1, rows), 1.0f)); /* 1, 2, ... */
+    gb_value length = gb_op_random_uniform(g, GB_SHAPE(build->batch, 1), step);
+    length = gb_op_affine(g, length, (float)(h->prefix + 1), 0.0f);
+    gb_value over = gb_op_affine(g, gb_op_sub(g, length, row), 1e6f, 0.0f);
+    gb_value mask = gb_op_min(g, gb_op_unary(g, GB_UNARY_RELU, over),
+                              gb_op_fill(g, GB_SHAPE(build->batch, rows), 1.0f));
+    mask = gb_op_broadcast(g, gb_op_reshape(g, mask, GB_SHAPE(build->batch, rows, 1)),
+                           GB_SHAPE(build->batch, rows, size));
+    return gb_op_reshape(g, mask, GB_SHAPE(build->batch, rows * size));
+}
+
+/* given where `is_given` is 1, else x */
+static gb_value put_given(gb_graph *g, gb_value x, gb_value given, gb_value is_given)
+{
+    return gb_op_add(g, x, gb_op_mul(g, is_given, gb_op_sub(g, given, x)));
+}
+
 static gb_value loss(const gb_build *build, const gb_encoding *encoding)
 {
     gb_graph *g = build->graph;
     const gb_head_config *h = &build->config->head;
     gb_value blocks[BLOCKS_MAX], step = gb_build_step(build);
-    condition c = {.blocks = blocks};
+    condition c = {.blocks = blocks, .given = GB_NONE};
     gb_shape shape = GB_SHAPE(build->batch, (int64_t)h->horizon * h->action_size);
+    gb_value weight = GB_NONE;
     gb_value action = gb_graph_input(g, targets[0], GB_F32, shape);
     gb_value noise = gb_op_random_normal(g, shape, step);
     gb_value time = gb_op_random_uniform(g, GB_SHAPE(build->batch, 1), step);
     gb_value wanted = gb_op_sub(g, action, noise);
     gb_value x = gb_op_add(g, noise, gb_op_mul(g, wanted, time));
+    if (h->prefix > 0) {
+        c.given = draw_given(build, step);
+        x = put_given(g, x, action, c.given);
+        weight = gb_op_affine(g, c.given, -1.0f, 1.0f);
+    }
     build_condition(build, observation(build, encoding), time, &c);
-    return gb_op_mse(g, velocity(build, &c, x, 0), wanted, GB_NONE);
+    return gb_op_mse(g, velocity(build, &c, x, 0), wanted, weight);
 }
 
 /* Times of all Euler steps as rows, step by step: [steps * B, 1]. */
@@ -314,9 +411,14 @@ static void predict(const gb_build *build, const gb_encoding *encoding)
     const gb_head_config *h = &build->config->head;
     int steps = h->euler_steps;
     gb_value blocks[BLOCKS_MAX];
-    condition c = {.blocks = blocks};
+    condition c = {.blocks = blocks, .given = GB_NONE};
     gb_shape shape = GB_SHAPE(build->batch, (int64_t)h->horizon * h->action_size);
-    gb_value x = gb_graph_input(g, starts[0], GB_F32, shape);
+    gb_value x = gb_graph_input(g, starts[0], GB_F32, shape), given = GB_NONE;
+    if (h->prefix > 0) {
+        given = gb_graph_input(g, starts[1], GB_F32, shape);
+        c.given = gb_graph_input(g, starts[2], GB_F32, shape);
+        x = put_given(g, x, given, c.given);
+    }
     gb_value observed = observation(build, encoding);
     if (steps > 1) {
         observed = gb_op_reshape(g, observed, GB_SHAPE(1, build->batch, h->width));
@@ -327,6 +429,8 @@ static void predict(const gb_build *build, const gb_encoding *encoding)
     for (int i = 0; i < steps; i++) {
         gb_value v = velocity(build, &c, x, i * build->batch);
         x = gb_op_add(g, x, gb_op_affine(g, v, 1.0f / (float)steps, 0.0f));
+        if (h->prefix > 0 && i + 1 < steps)
+            x = put_given(g, x, given, c.given);
     }
     gb_graph_output(g, outputs[0], x);
 }
@@ -343,6 +447,35 @@ start(const gb_model *model, uint64_t seed, uint64_t tick, const gb_tensor *tens
                           count);
     for (size_t i = 0; i < count; i++)
         to[i] *= h->temperature;
+}
+
+/* Frozen rows in the model's units, as many as it learned to be given. */
+static void proceed(const gb_model *model,
+                    const gb_window_view *view,
+                    const gb_action_prefix *prefix,
+                    const gb_tensor *tensors,
+                    int64_t row)
+{
+    const gb_head_config *h = &model->config->head;
+    if (h->prefix == 0)
+        return;
+    const gb_tensor *kept = gb_tensors_find(model->weights, statistics);
+    int64_t size = h->action_size, count = h->horizon * size;
+    int64_t rows = prefix ? (prefix->frozen < h->prefix ? prefix->frozen : h->prefix) : 0;
+    const float *mean = kept ? kept->data : NULL, *sigma = kept ? mean + count : NULL;
+    float *given = (float *)tensors[1].data + row * count;
+    float *is_given = (float *)tensors[2].data + row * count;
+    float reference[ACTION_SIZE_MAX];
+    reference_of(h, view, reference);
+    for (int64_t i = 0; i < count; i++) {
+        is_given[i] = i < rows * size ? 1.0f : 0.0f;
+        given[i] = 0.0f;
+        if (i >= rows * size)
+            continue;
+        given[i] = prefix->actions[i] - reference[i % size];
+        if (kept)
+            given[i] = (given[i] - mean[i]) / sigma[i];
+    }
 }
 
 static void finish(const gb_model *model,
@@ -381,5 +514,6 @@ const gb_head_definition gb_head_definition_flow = {
     .predict = predict,
     .fill = fill,
     .start = start,
+    .proceed = proceed,
     .finish = finish,
 };
