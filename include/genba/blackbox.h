@@ -24,8 +24,9 @@ typedef struct gb_tick {
     uint64_t observation_sequence;
     int64_t observation_ns; /* of the oldest stream; INT64_MIN: none yet */
     uint32_t faults;        /* GB_FAULT_* */
-    int32_t chunk_at_ns;    /* how far into the chunk the proposal lies */
+    uint32_t reserved;      /* 0 */
     uint64_t chunk;         /* id; 0: no chunk */
+    int64_t chunk_at_ns;    /* how far into the chunk the proposal lies */
     gb_verdict verdict;
     /* then observation [observation_size], proposal [action_size] (NaN: none), command
      * [action_size] */

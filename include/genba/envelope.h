@@ -77,12 +77,13 @@ typedef enum gb_limit {
 
 typedef struct gb_verdict {
     gb_envelope_mode mode;
-    uint32_t reasons; /* bits of gb_limit; a mode from CLAMP on has at least one */
-    double margin;    /* the smallest distance to any limit as a part of its range: 1 far, 0 at it;
-                         of the command and the observation; negative: beyond (only observations) */
-    int margin_limit; /* the gb_limit that is nearest; -1 none */
-    int margin_index; /* its column in the action or observation; -1 not of one column */
-    bool blind;       /* where the machine is has not been seen yet: do not send this command */
+    uint32_t reasons;  /* bits of gb_limit; a mode from CLAMP on has at least one */
+    double margin;     /* the smallest distance to any limit as a part of its range: 1 far, 0 at it;
+                          of the command and the observation; negative: beyond (only observations) */
+    int margin_limit;  /* the gb_limit that is nearest; -1 none */
+    int margin_index;  /* its column in the action or observation; -1 not of one column */
+    uint32_t blind;    /* 1: where the machine is has not been seen yet: do not send this command */
+    uint32_t reserved; /* 0: records hold no padding */
 } gb_verdict;
 
 /* What the envelope sees in a tick. */

@@ -44,7 +44,7 @@ typedef struct gb_box_totals {
 } gb_box_totals;
 
 /* The layout is part of the format: another one is another version. */
-_Static_assert(sizeof(gb_tick) == 112 && sizeof(gb_verdict) == 32, "a tick of version 1");
+_Static_assert(sizeof(gb_tick) == 120 && sizeof(gb_verdict) == 32, "a tick of version 1");
 _Static_assert(sizeof(gb_decision) == 72, "a decision of version 1");
 
 /* What the header says. Texts and arrays are borrowed. */

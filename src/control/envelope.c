@@ -265,6 +265,10 @@ void gb_envelope_tick(gb_envelope *envelope,
                             : slowed              ? GB_MODE_SLOW
                             : limits              ? GB_MODE_CLAMP
                                                   : GB_MODE_PASS;
-    *out = (gb_verdict){mode,         faults | limits, margin.value,
-                        margin.limit, margin.index,    is_blind(envelope)};
+    *out = (gb_verdict){.mode = mode,
+                        .reasons = faults | limits,
+                        .margin = margin.value,
+                        .margin_limit = margin.limit,
+                        .margin_index = margin.index,
+                        .blind = is_blind(envelope)};
 }

@@ -186,7 +186,7 @@ static inline void box_servo_tick(box_servo *s, gb_blackbox *box)
         gb_chunk_setpoint(&box_machine, s->decision.actions[0], BOX_HORIZON, s->decision.before,
                           due_ns - s->decision.head.start_ns, s->tick.proposal)) {
         t->chunk = s->chunks;
-        t->chunk_at_ns = (int32_t)(due_ns - s->decision.head.start_ns);
+        t->chunk_at_ns = due_ns - s->decision.head.start_ns;
         memcpy(s->tick.command, s->tick.proposal, sizeof s->tick.command);
     }
     gb_blackbox_tick(box, t);
