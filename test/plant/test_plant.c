@@ -294,6 +294,62 @@ static void a_damaged_snapshot_is_refused(void **state)
     gb_plant_destroy(witness);
 }
 
+/* Any action within the limits of `info`, the same for the same seed and step. */
+static void any_action(const gb_plant_info *info, uint64_t seed, int step, double *action)
+{
+    for (int i = 0; i < info->action_stream_count; i++) {
+        const gb_plant_stream *stream = &info->action_streams[i];
+        for (int k = 0; k < stream->size; k++, action++) {
+            double part = (double)gb_random_uniform(seed, (uint64_t)(16 * i + k), (uint64_t)step);
+            *action = stream->low[k] + part * (stream->high[k] - stream->low[k]);
+        }
+    }
+}
+
+/* A step is its ticks with the setpoints on the way, in every plant. One of the two has worked
+ * before: neither its state nor its last command may be left. */
+static void check_ticks(const gb_plant_info *info)
+{
+    double before[64], action[64], command[64], left[512], right[512];
+    assert_true(info->action_size <= 64 && info->observation_size <= 512);
+    size_t bytes = (size_t)info->observation_size * sizeof *left;
+    int ticks = (int)(info->period_ns / info->tick_ns);
+    gb_plant *stepped = NULL, *ticked = NULL;
+    assert_int_equal(gb_plant_create(info->name, NULL, &stepped), GB_OK);
+    assert_int_equal(gb_plant_create(info->name, NULL, &ticked), GB_OK);
+    for (int i = 0; i < 7; i++) {
+        any_action(info, 1, i, action);
+        assert_int_equal(gb_plant_step(stepped, action, NULL, NULL), GB_OK);
+    }
+    assert_int_equal(gb_plant_reset(stepped, 2, NULL), GB_OK);
+    assert_int_equal(gb_plant_reset(ticked, 2, NULL), GB_OK);
+    for (int i = 0; i < 15; i++) {
+        gb_plant_result a, b = {0};
+        any_action(info, 3, i, action);
+        if (i == 0)
+            memcpy(before, action, sizeof before);
+        assert_int_equal(gb_plant_step(stepped, action, left, &a), GB_OK);
+        for (int k = 1; k <= ticks; k++) {
+            gb_plant_setpoint(info, before, action, (double)k / ticks, command);
+            assert_int_equal(gb_plant_tick(ticked, command, k % 2 ? right : NULL, &b), GB_OK);
+        }
+        memcpy(before, action, sizeof before);
+        gb_plant_observe(ticked, right);
+        assert_memory_equal(left, right, bytes);
+        assert_true(a.progress == b.progress && a.steps == b.steps && a.failed == b.failed);
+    }
+    gb_plant_destroy(stepped);
+    gb_plant_destroy(ticked);
+}
+
+static void ticks_make_a_step_in_every_plant(void **state)
+{
+    (void)state;
+    const gb_plant_info *info;
+    for (int i = 0; (info = gb_plant_at(i)) != NULL; i++)
+        check_ticks(info);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +362,7 @@ int main(void)
         cmocka_unit_test(options_and_states_are_checked),
         cmocka_unit_test(a_snapshot_is_exact),
         cmocka_unit_test(a_damaged_snapshot_is_refused),
+        cmocka_unit_test(ticks_make_a_step_in_every_plant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
