@@ -137,6 +137,91 @@ static void names_may_come_in_another_order(void **state)
     close_rig(&r);
 }
 
+/* ---- every type ---------------------------------------------------------------------------------
+ */
+
+static const char all_types[] =
+    "name: all\nrate_hz: 100\n"
+    "observations:\n"
+    "  - {name: joints, unit: rad, topic: /TAG/j, type: JointState, shape: [3]}\n"
+    "  - {name: turn, unit: \"1\", topic: /TAG/i, type: Imu, field: orientation,\n"
+    "     columns: [w, x, y, z]}\n"
+    "  - {name: rate, unit: rad/s, topic: /TAG/i, type: Imu, field: angular_velocity,\n"
+    "     shape: [3]}\n"
+    "  - {name: scan, unit: m, topic: /TAG/s, type: LaserScan, shape: [4], low: [0],\n"
+    "     high: [16]}\n"
+    "  - {name: picture, unit: \"1\", topic: /TAG/p, type: Image, shape: [2, 1, 3]}\n"
+    "  - {name: speed, unit: m/s, topic: /TAG/t, type: Twist, columns: [linear.x]}\n"
+    "  - {name: plan, unit: rad, topic: /TAG/r, type: JointTrajectory, columns: [q]}\n"
+    "  - {name: array, unit: N, topic: /TAG/a, type: Float64MultiArray, shape: [2]}\n"
+    "actions:\n"
+    "  - {name: drive, unit: m/s, topic: /TAG/d, type: Twist, columns: [linear.x]}\n"
+    "  - {name: spin, unit: rad/s, topic: /TAG/d, type: Twist, columns: [angular.z]}\n"
+    "  - {name: stamped, unit: m/s, topic: /TAG/e, type: TwistStamped, field: linear,\n"
+    "     shape: [3]}\n"
+    "  - {name: push, unit: N.m, topic: /TAG/f, type: JointState, field: effort,\n"
+    "     columns: [left, right]}\n";
+
+static gb_link_map *all_types_map(const char *tag)
+{
+    char text[4096], *to = text;
+    for (const char *from = all_types; *from; from++)
+        if (strncmp(from, "TAG", 3) == 0) {
+            to += sprintf(to, "%s", tag);
+            from += 2;
+        } else
+            *to++ = *from;
+    gb_link_map *map = NULL;
+    if (gb_link_map_parse("all.yaml", text, (size_t)(to - text), &map) != GB_OK)
+        fail_msg("%s", gb_error_message());
+    return map;
+}
+
+static bool received(gb_dds_end *end, double *values)
+{
+    int64_t times_ns[16];
+    uint64_t sequence;
+    uint32_t faults;
+    for (int i = 0; i < 1000; i++) {
+        if (gb_dds_end_receive(end, values, times_ns, &sequence, &faults))
+            return faults == 0;
+        dds_sleep_ms(5);
+    }
+    return false;
+}
+
+static void every_type_goes_there_and_back(void **state)
+{
+    (void)state;
+    char tag[32];
+    snprintf(tag, sizeof tag, "genba_all_%d", (int)getpid());
+    gb_link_map *here = all_types_map(tag), *there = all_types_map(tag);
+    gb_dds_end *controller = NULL, *machine = NULL;
+    if (gb_dds_end_open(domain, here, GB_DDS_CONTROLLER, &controller) != GB_OK) {
+        gb_link_map_destroy(here);
+        gb_link_map_destroy(there);
+        print_message("no DDS here (%s): skipped\n", gb_error_message());
+        skip();
+    }
+    assert_int_equal(gb_dds_end_open(domain, there, GB_DDS_MACHINE, &machine), GB_OK);
+    for (int i = 0; i < 1000 && gb_dds_end_peers(machine) < 10; i++)
+        dds_sleep_ms(5);
+    const double seen_there[] = {1, 2,   3, 0.5, 0.5, -0.5, 0.5, 7, 8,    9,     0.25, 16,
+                                 0, 3.5, 0, 255, 1,   2,    3,   4, -1.5, 0.125, 1e9,  -1e-9};
+    const double command[] = {0.75, -2, 1, 2, 3, 10, -20};
+    double values[32];
+    assert_int_equal(gb_dds_end_write(machine, seen_there, gb_clock_wall_ns()), GB_OK);
+    assert_true(received(controller, values));
+    assert_memory_equal(values, seen_there, sizeof seen_there);
+    gb_dds_end_send(controller, command);
+    assert_true(received(machine, values));
+    assert_memory_equal(values, command, sizeof command);
+    gb_dds_end_close(controller);
+    gb_dds_end_close(machine);
+    gb_link_map_destroy(here);
+    gb_link_map_destroy(there);
+}
+
 /* ---- faults -------------------------------------------------------------------------------------
  */
 
@@ -350,6 +435,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_and_observations_go_both_ways),
         cmocka_unit_test(names_may_come_in_another_order),
+        cmocka_unit_test(every_type_goes_there_and_back),
         cmocka_unit_test(what_comes_twice_or_late_is_dropped),
         cmocka_unit_test(what_is_dropped_or_delayed_shows_its_age),
         cmocka_unit_test(nan_reaches_the_envelope_as_nan),
