@@ -43,7 +43,7 @@ struct gb_dds_end {
     bool has_to_write;
     atomic_bool stop;
     atomic_uint faults;
-    _Atomic int64_t received, sent, lost, repeated, disordered, corrupt, misshapen, unsent;
+    _Atomic int64_t received, sent, repeated, disordered, corrupt, misshapen, unsent;
     int64_t corrupt_before, corrupt_told; /* as Cyclone counts: at the start, in the last receive */
     uint64_t send_sequence;               /* of the servo */
     uint64_t sequence;                    /* of the reading thread, as all below */
@@ -144,17 +144,6 @@ take_message(gb_dds_end *end, gb_dds_topic *t, const void *message, const dds_sa
     return true;
 }
 
-static void count_lost(gb_dds_end *end, gb_dds_topic *t)
-{
-    dds_sample_lost_status_t status;
-    if (dds_get_sample_lost_status(t->entity, &status) != DDS_RETCODE_OK ||
-        status.total_count == t->lost)
-        return;
-    count(&end->lost, status.total_count - t->lost);
-    t->lost = status.total_count;
-    fault(end, GB_FAULT_LOST);
-}
-
 /* True: there was something new. */
 static bool take_topic(gb_dds_end *end, gb_dds_topic *t)
 {
@@ -170,7 +159,6 @@ static bool take_topic(gb_dds_end *end, gb_dds_topic *t)
         if (taken > 0)
             (void)dds_return_loan(t->entity, messages, taken);
     }
-    count_lost(end, t);
     return news;
 }
 
@@ -443,7 +431,6 @@ void gb_dds_end_counts(const gb_dds_end *end, gb_link_counts *out)
     *out = (gb_link_counts){
         .received = atomic_load(&end->received),
         .sent = atomic_load(&end->sent),
-        .lost = atomic_load(&end->lost),
         .repeated = atomic_load(&end->repeated),
         .disordered = atomic_load(&end->disordered),
         .corrupt = atomic_load(&end->corrupt) + gb_dds_log_corrupt() - end->corrupt_before,

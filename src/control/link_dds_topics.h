@@ -19,7 +19,6 @@ typedef struct gb_dds_topic {
     void *message;                /* out: what is written */
     int64_t stamp_ns;             /* in: of the message before */
     dds_instance_handle_t writer; /* in: who sent it */
-    uint32_t lost;                /* in: as the reader counts */
 } gb_dds_topic;
 
 typedef struct gb_dds_direction {

@@ -16,12 +16,17 @@
 #include <unistd.h>
 
 /* Discovery and data over loopback only, without multicast: needs no network and meets nobody. */
-static const char dds_loopback[] =
-    "<CycloneDDS><Domain Id=\"any\"><General><Interfaces><NetworkInterface address=\"127.0.0.1\"/>"
-    "</Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery>"
-    "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>40</MaxAutoParticipantIndex>"
-    "<SPDPInterval>200ms</SPDPInterval><LeaseDuration>2s</LeaseDuration>"
-    "<Peers><Peer Address=\"127.0.0.1\"/></Peers></Discovery></Domain></CycloneDDS>";
+#define DDS_LOOPBACK                                                                               \
+    "<CycloneDDS><Domain Id=\"any\"><General><Interfaces><NetworkInterface "                       \
+    "address=\"127.0.0.1\"/>"                                                                      \
+    "</Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery>"                     \
+    "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>40"                         \
+    "</MaxAutoParticipantIndex><SPDPInterval>200ms</SPDPInterval>"                                 \
+    "<LeaseDuration>2s</LeaseDuration><Peers><Peer Address=\"127.0.0.1\"/></Peers></Discovery>"
+static const char dds_loopback[] = DDS_LOOPBACK "</Domain></CycloneDDS>";
+/* One packet in five does not leave. */
+static const char dds_lossy[] = DDS_LOOPBACK "<Internal><Test><XmitLossiness>200</XmitLossiness>"
+                                             "</Test></Internal></Domain></CycloneDDS>";
 
 /* Topics hold the tag, so that runs side by side do not meet. */
 static const char dds_arm[] = "name: arm\n"
@@ -99,6 +104,7 @@ dds_machine_write(gb_dds_end *end, const double *o, int64_t n, const char *fault
 static inline int dds_machine_main(char **argv)
 {
     const char *fault = argv[5];
+    setenv("CYCLONEDDS_URI", strcmp(fault, "lossy") == 0 ? dds_lossy : dds_loopback, 1);
     gb_link_map *map = dds_arm_map(argv[3], argv[4], "b, a, c");
     gb_dds_end *end = NULL;
     if (!map || gb_dds_end_open(argv[2], map, GB_DDS_MACHINE, &end) != GB_OK) {

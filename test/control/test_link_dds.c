@@ -262,6 +262,16 @@ static void what_is_dropped_or_delayed_shows_its_age(void **state)
     close_rig(&r);
 }
 
+static void lost_packets_do_not_hold_up_others(void **state)
+{
+    (void)state;
+    rig r;
+    open_rig(&r, "a, b, c", "lossy");
+    assert_true(run_until(&r, target, arrived));
+    assert_true(run_until(&r, target, many));
+    close_rig(&r);
+}
+
 static bool seen_nan(const rig *r)
 {
     return r->seen.sequence && isnan(r->values[1]);
@@ -438,6 +448,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_type_goes_there_and_back),
         cmocka_unit_test(what_comes_twice_or_late_is_dropped),
         cmocka_unit_test(what_is_dropped_or_delayed_shows_its_age),
+        cmocka_unit_test(lost_packets_do_not_hold_up_others),
         cmocka_unit_test(nan_reaches_the_envelope_as_nan),
         cmocka_unit_test(missing_joints_are_flagged),
         cmocka_unit_test(a_silent_machine_ages_and_comes_back),
