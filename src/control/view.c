@@ -121,6 +121,9 @@ static gb_status copy_options(gb_view *view, const gb_view_options *options)
         if (*texts[i])
             *texts[i] = gb_arena_text(view->arena, *texts[i]);
     }
+    unsigned char hash[GB_HASH_BYTES];
+    if (o->envelope_path && gb_hash_file(o->envelope_path, hash) == GB_OK)
+        gb_hash_hex(hash, view->envelope_hash);
     return GB_OK;
 }
 

@@ -25,7 +25,8 @@ struct gb_view {
     int64_t tick_ns, bucket_ns;
     gb_plant *plant; /* draws, and nothing else; NULL: not a plant of this program. By the drain */
     gb_ring *ring;
-    gb_view_server *server; /* NULL: a report alone */
+    char envelope_hash[2 * GB_HASH_BYTES + 1]; /* of the file, when the view was opened; "" none */
+    gb_view_server *server;                    /* NULL: a report alone */
     int port;
     char token[2 * GB_VIEW_TOKEN_BYTES + 1]; /* who presses the button must know it */
     atomic_bool emergency_stop;

@@ -133,6 +133,7 @@ void gb_view_json_machine(FILE *to, const gb_view *view)
     put_named(to, "model", view->options.model_name);
     put_named(to, "model_hash", view->options.model_hash_hex);
     put_named(to, "envelope", view->options.envelope_path);
+    put_named(to, "envelope_hash", view->envelope_hash);
     put_named(to, "version", gb_version());
     put_streams(to, view);
 }

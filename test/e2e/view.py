@@ -230,7 +230,7 @@ def main():
         browser = Browser(chromium, os.path.join(temporary, "profile"))
         try:
             for press, shown in ((click, folder), (escape, None)):
-                driver = subprocess.Popen([program, "0", "14" if folder else "9", report],
+                driver = subprocess.Popen([program, "0", "60", report],
                                           stdout=subprocess.PIPE, text=True)
                 look_live(browser, driver, shown, press)
                 check(driver.wait(timeout=60) == 0, "the driver ended well")

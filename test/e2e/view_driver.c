@@ -4,7 +4,7 @@
  *     view_driver PORT SECONDS [REPORT.html [PLANT]]
  *
  * Another plant than pusht is moved by its teacher. Prints the port. The button stops it: it holds
- * still and says so, then runs on to its end. Not the real loop, which needs a policy and an
+ * still, says so, and ends a little later. Not the real loop, which needs a policy and an
  * envelope. */
 #include "genba/blackbox.h"
 
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#define AFTER_STOP_S 4.0
 #define SPEED_PX 4.0 /* the most that a command moves in a tick */
 
 typedef struct servo {
@@ -106,12 +107,14 @@ static int drive(servo *s, gb_view *view, double seconds)
 {
     int64_t start = gb_clock_monotonic_ns() + 1000000, period = s->machine->tick_ns;
     uint64_t ticks = (uint64_t)(seconds * 1e9 / (double)period);
+    uint64_t after_stop = (uint64_t)(AFTER_STOP_S * 1e9 / (double)period);
     for (uint64_t tick = 0; tick < ticks; tick++) {
         int64_t due = start + (int64_t)tick * period;
         bool was = s->stopped;
         sleep_until(due);
         one_tick(s, view, tick, due, (double)(due - start) / 1e9);
         if (s->stopped && !was) {
+            ticks = tick + after_stop < ticks ? tick + after_stop : ticks;
             printf("stopped at tick %llu\n", (unsigned long long)tick);
             fflush(stdout);
         }

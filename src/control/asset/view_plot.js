@@ -302,7 +302,8 @@ function drawTimes(p) {
     g.fillStyle = palette['--c0'];
     g.fillRect(a, y(n), Math.max(b - a - 0.5, 1), h - BOTTOM - y(n));
   }
-  ['--c2', '--c1', '--c3', '--ink'].forEach((c, i) => {
+  const marks = ['--c2', '--c1', '--c3', '--ink'];
+  marks.forEach((c, i) => {
     g.strokeStyle = palette[c];
     g.lineWidth = i === 3 ? 1.5 : 1;
     g.setLineDash(i === 3 ? [] : [3, 2]);
@@ -310,7 +311,7 @@ function drawTimes(p) {
   });
   g.setLineDash([]);
   p.canvas.dataset.points = String(times.count);
-  if (!p.list.firstChild) ['median', '99 %', '99.9 %', 'longest'].forEach(n => { make('dt', {}, p.list, n); make('dd', {}, p.list); });
+  if (!p.list.firstChild) ['median', '99 %', '99.9 %', 'longest'].forEach((n, i) => { make('dt', {style: '--of:var(' + marks[i] + ')'}, p.list, n); make('dd', {}, p.list); });
   p.list.querySelectorAll('dd').forEach((d, i) => set(d, micro(times.p[i])));
 }
 
