@@ -37,6 +37,7 @@ int bench_clean(const bench_options *options);
 int bench_control(const bench_options *options);
 int bench_csv(const bench_options *options);
 int bench_mcap(const bench_options *options);
+int bench_safety(const bench_options *options);
 int bench_train(const bench_options *options);
 int bench_window(const bench_options *options);
 

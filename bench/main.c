@@ -13,6 +13,7 @@ static const struct {
     {"attention", "attention alone, forward and backward, in the shapes of models",
      bench_attention},
     {"control", "one action chunk at batch 1 on one core: latency and allocations", bench_control},
+    {"safety", "a million adversarial ticks through the envelope of each plant", bench_safety},
     {"window", "512 rows x 8 channels at random places of a store, on one core", bench_window},
     {"train", "a 10.8 M-parameter language model against PyTorch", bench_train},
     {"csv", "a table of numbers in text into a store, against DuckDB writing Parquet", bench_csv},

@@ -249,9 +249,15 @@ void gb_envelope_tick(gb_envelope *envelope,
     bool slowed = false;
     if (envelope->in_backup) {
         gb_envelope_backup(envelope, envelope->stopped);
+        gb_envelope_brake(envelope);
     } else {
         slowed = slow_down(envelope, input);
-        limits = limit(envelope) | (slowed ? GB_BIT(GB_LIMIT_SEPARATION) : 0);
+        limits = limit(envelope);
+        if (gb_envelope_too_fast(envelope, input)) {
+            gb_envelope_brake(envelope);
+            slowed = true;
+        }
+        limits |= slowed ? GB_BIT(GB_LIMIT_SEPARATION) : 0;
     }
     limits |= gb_envelope_region(envelope, &margin);
     remember(envelope, envelope->in_backup ? NULL : envelope->wanted);

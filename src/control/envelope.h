@@ -21,7 +21,7 @@ typedef enum gb_command_kind {
 
 typedef enum gb_backup_kind {
     GB_BACKUP_HOLD,   /* stop within the limits and stay */
-    GB_BACKUP_BRAKE,  /* velocity and force: to 0 within the limits */
+    GB_BACKUP_BRAKE,  /* velocity and force: to 0 within the limits; a force may also be held */
     GB_BACKUP_RETREAT /* position: stop, then go to a declared posture */
 } gb_backup_kind;
 
@@ -174,6 +174,9 @@ uint32_t
 gb_envelope_people(const gb_envelope *envelope, const gb_envelope_input *input, gb_margin *margin);
 /* How much of the proposed speed the distance to people allows, 0..1. */
 double gb_envelope_slow(const gb_envelope *envelope, const gb_envelope_input *input);
+/* Whether envelope->next could not be stopped before people, and the moves that brake hardest. */
+bool gb_envelope_too_fast(const gb_envelope *envelope, const gb_envelope_input *input);
+void gb_envelope_brake(gb_envelope *envelope);
 /* Shortens the moves in envelope->next until the stop after them stays where it is allowed; the
  * bits of what was in the way. envelope_region.c */
 uint32_t gb_envelope_region(gb_envelope *envelope, gb_margin *margin);

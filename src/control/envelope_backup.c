@@ -8,7 +8,7 @@ backup_axis(const gb_envelope *envelope, const gb_command_rule *rule, int i, boo
     const gb_axis_limits *limits = &envelope->limits[rule->offset + i];
     const gb_axis_state *state = &envelope->axes[rule->offset + i];
     gb_axis_state next;
-    if (rule->kind != GB_COMMAND_POSITION)
+    if (rule->backup == GB_BACKUP_BRAKE)
         (void)gb_axis_choose(limits, state, 0.0, 0.0, 1.0, &next);
     else if (rule->backup == GB_BACKUP_RETREAT && !stop_only)
         (void)gb_axis_choose(limits, state, rule->retreat_to[i], 0.0, rule->retreat_slow, &next);
@@ -32,7 +32,7 @@ bool gb_envelope_at_rest(const gb_envelope *envelope)
         for (int i = rule->offset; i < rule->offset + rule->size; i++) {
             if (!gb_axis_resting(&envelope->axes[i]))
                 return false;
-            if (rule->kind != GB_COMMAND_POSITION && envelope->axes[i].x != 0.0)
+            if (rule->backup == GB_BACKUP_BRAKE && envelope->axes[i].x != 0.0)
                 return false;
         }
     }

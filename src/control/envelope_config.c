@@ -172,11 +172,20 @@ static gb_status configure_backup(const gb_place *p,
     const gb_raw_backup *backup = raw->backup;
     rule->backup = backup ? backup->kind : position ? GB_BACKUP_HOLD : GB_BACKUP_BRAKE;
     rule->retreat_slow = 1.0;
-    if (position != (rule->backup != GB_BACKUP_BRAKE))
-        return GB_CHECK_FAIL(
-            p, "backup.kind", "stream %s: %s", p->stream,
-            position ? "a position holds or retreats; \"brake\" is for velocity and force"
-                     : "a velocity or force can only \"brake\"");
+    if (position && rule->backup == GB_BACKUP_BRAKE)
+        return GB_CHECK_FAIL(p, "backup.kind",
+                             "stream %s: a position holds or retreats; \"brake\" is for velocity "
+                             "and force",
+                             p->stream);
+    if (raw->kind == GB_COMMAND_VELOCITY && rule->backup != GB_BACKUP_BRAKE)
+        return GB_CHECK_FAIL(p, "backup.kind",
+                             "stream %s: to hold a velocity is to go on; it can only \"brake\"",
+                             p->stream);
+    if (raw->kind == GB_COMMAND_FORCE && rule->backup == GB_BACKUP_RETREAT)
+        return GB_CHECK_FAIL(p, "backup.kind",
+                             "stream %s: a force has no posture to retreat to; it brakes to 0 or "
+                             "holds (a gripper that must not drop what it has)",
+                             p->stream);
     if (rule->backup != GB_BACKUP_RETREAT) {
         if (backup && (backup->to || backup->speed))
             return GB_CHECK_FAIL(p, "backup", "stream %s: \"to\" and \"speed\" are for a retreat",

@@ -53,6 +53,11 @@ static gb_status check_braking(const gb_envelope *envelope, const gb_place *p)
     double tick_s = (double)envelope->tick_ns / 1e9;
     for (int i = rule->column; i < rule->column + rule->columns; i++) {
         const gb_axis_limits *l = &envelope->limits[i];
+        if (rule->columns > 1 && l->order > 1)
+            return GB_CHECK_FAIL(
+                p, "speed_of",
+                "several columns must brake in proportion, and a jerk limit stands "
+                "in the way: remove \"jerk\" of that stream");
         double most = l->order == 0 ? INFINITY : l->most[1] / tick_s * rule->sum_per_unit;
         if (rule->braking > most * (1.0 + 1e-9))
             return GB_CHECK_FAIL(p, "braking",

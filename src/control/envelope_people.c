@@ -18,11 +18,19 @@ static double nearest(const gb_people_rule *rule, const gb_envelope_input *input
     return least - rule->footprint;
 }
 
-/* The distance that a machine at rest needs. */
+/* S of a machine at rest. */
 static double at_rest(const gb_people_rule *rule)
 {
-    return rule->constant > 0.0 ? rule->constant
-                                : rule->person_speed * rule->reaction_s + rule->separation;
+    return rule->person_speed * rule->reaction_s + rule->separation;
+}
+
+/* Nearer than this it must not move at all. Where a standing speed is declared it may still turn
+ * and creep below it, down to the separation itself. */
+static double stop_distance(const gb_people_rule *rule)
+{
+    if (rule->constant > 0.0)
+        return rule->constant;
+    return rule->standing > 0.0 ? rule->separation : at_rest(rule);
 }
 
 uint32_t
@@ -31,32 +39,87 @@ gb_envelope_people(const gb_envelope *envelope, const gb_envelope_input *input, 
     const gb_people_rule *rule = &envelope->people;
     if (!rule->on)
         return 0;
-    double gap = nearest(rule, input), need = at_rest(rule);
+    double gap = nearest(rule, input), need = stop_distance(rule);
     gb_margin_take(margin, (gap - need) / need, GB_LIMIT_SEPARATION, -1);
     return gap < need ? GB_BIT(GB_LIMIT_SEPARATION) : 0;
+}
+
+/* ---- machines that are driven by velocities
+ * ------------------------------------------------------
+ */
+
+static bool is_driven(const gb_people_rule *rule)
+{
+    return rule->on && rule->constant == 0.0;
+}
+
+/* Speed of the machine and largest |c| of a command. */
+typedef struct motion {
+    double speed, largest;
+} motion;
+
+static void add_column(motion *m, const gb_people_rule *rule, int i, double c)
+{
+    m->speed += rule->per_unit[i] * c;
+    m->largest = fmax(m->largest, fabs(c));
+}
+
+/* S - at_rest of the motion scaled by s is linear s + square s^2. */
+static void protective(const gb_people_rule *rule, motion m, double *linear, double *square)
+{
+    double stop_s = m.largest * rule->sum_per_unit / rule->braking;
+    *linear = rule->person_speed * stop_s + fabs(m.speed) * rule->reaction_s;
+    *square = fabs(m.speed) * stop_s / 2.0;
 }
 
 double gb_envelope_slow(const gb_envelope *envelope, const gb_envelope_input *input)
 {
     const gb_people_rule *rule = &envelope->people;
-    if (!rule->on || rule->constant > 0.0)
+    if (!is_driven(rule))
         return 1.0;
-    double speed = 0.0, largest = 0.0;
+    motion m = {0.0, 0.0};
     for (int i = 0; i < rule->columns; i++) {
-        double c = input->proposal[rule->column + i];
         const gb_axis_limits *limits = &envelope->limits[rule->column + i];
-        c = fmin(fmax(c, limits->low), limits->high); /* what the limiter would make of it */
-        speed += rule->per_unit[i] * c;
-        largest = fmax(largest, fabs(c));
+        double c = input->proposal[rule->column + i]; /* what the limiter would make of it: */
+        add_column(&m, rule, i, fmin(fmax(c, limits->low), limits->high));
     }
-    speed = fabs(speed);
+    double speed = fabs(m.speed), linear, square;
     if (speed <= rule->standing)
         return 1.0;
-    double stop_s = largest * rule->sum_per_unit / rule->braking;
-    /* S of the command scaled by s is rest + s linear + s^2 square; the largest s with S <= gap. */
-    double rest = at_rest(rule), room = nearest(rule, input) - rest;
-    double linear = rule->person_speed * stop_s + speed * rule->reaction_s;
-    double square = speed * stop_s / 2.0;
-    double s = 2.0 * room / (linear + sqrt(linear * linear + 4.0 * square * fmax(0.0, room)));
-    return fmin(1.0, fmax(s, rule->standing / speed));
+    protective(rule, m, &linear, &square);
+    double room = fmax(0.0, nearest(rule, input) - at_rest(rule));
+    double part = 2.0 * room / (linear + sqrt(linear * linear + 4.0 * square * room));
+    return fmin(1.0, fmax(part, rule->standing / speed));
+}
+
+bool gb_envelope_too_fast(const gb_envelope *envelope, const gb_envelope_input *input)
+{
+    const gb_people_rule *rule = &envelope->people;
+    if (!is_driven(rule))
+        return false;
+    motion m = {0.0, 0.0};
+    for (int i = 0; i < rule->columns; i++)
+        add_column(&m, rule, i, envelope->next[rule->column + i].x);
+    double linear, square;
+    protective(rule, m, &linear, &square);
+    return fabs(m.speed) > rule->standing * (1.0 + 1e-9) &&
+           at_rest(rule) + linear + square > nearest(rule, input) + 1e-9;
+}
+
+void gb_envelope_brake(gb_envelope *envelope)
+{
+    const gb_people_rule *rule = &envelope->people;
+    if (!is_driven(rule))
+        return;
+    double largest = 0.0, step = INFINITY;
+    for (int i = rule->column; i < rule->column + rule->columns; i++) {
+        largest = fmax(largest, fabs(envelope->axes[i].x));
+        step = fmin(step, envelope->limits[i].order > 0 ? envelope->limits[i].most[1] : INFINITY);
+    }
+    /* One column brakes as its own limits let it; several in proportion, so that the way is kept:
+     * they have no jerk limit (envelope_config_people.c). */
+    double part = rule->columns > 1 && largest > step ? 1.0 - step / largest : 0.0;
+    for (int i = rule->column; i < rule->column + rule->columns; i++)
+        (void)gb_axis_choose(&envelope->limits[i], &envelope->axes[i], part * envelope->axes[i].x,
+                             0.0, 1.0, &envelope->next[i]);
 }

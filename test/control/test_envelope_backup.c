@@ -180,6 +180,25 @@ static void retreat_goes_to_the_declared_posture(void **state)
     bench_close(&b);
 }
 
+static void a_grip_may_be_held(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM BASE
+               "  - {stream: grip.press, kind: force, unit: N, low: [0], high: [30], rate: [100], "
+               "backup: {kind: hold}}\n"
+               "sensors:\n" WATCH);
+    b.proposal[3] = 5;
+    ticks(&b, 10);
+    b.input.proposal = NULL;
+    ticks(&b, 30);
+    assert_near(b.command[3], 5);
+    b.input.proposal = b.proposal;
+    tick(&b); /* a held force is at rest */
+    assert_mode(&b, GB_MODE_PASS);
+    bench_close(&b);
+}
+
 static void before_the_first_observation_nothing_is_to_be_sent(void **state)
 {
     (void)state;
@@ -210,6 +229,7 @@ int main(void)
         cmocka_unit_test(an_old_proposal_is_not_followed),
         cmocka_unit_test(missed_deadlines_are_counted_in_a_row),
         cmocka_unit_test(retreat_goes_to_the_declared_posture),
+        cmocka_unit_test(a_grip_may_be_held),
         cmocka_unit_test(before_the_first_observation_nothing_is_to_be_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

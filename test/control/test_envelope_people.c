@@ -91,7 +91,7 @@ static void below_the_standing_speed_it_may_creep(void **state)
     (void)state;
     bench b;
     bench_open(&b, DRIVE(", standing: 0.1"));
-    b.values[4] = AT_REST + 1e-6;
+    b.values[4] = SEPARATION + 1e-9;
     b.proposal[2] = 0.1;
     ticks(&b, 100);
     assert_mode(&b, GB_MODE_PASS);
@@ -99,6 +99,9 @@ static void below_the_standing_speed_it_may_creep(void **state)
     ticks(&b, 100);
     assert_mode(&b, GB_MODE_SLOW);
     assert_near(b.command[2], 0.1);
+    b.values[4] = SEPARATION - 1e-9;
+    tick(&b);
+    assert_mode(&b, GB_MODE_BACKUP);
     bench_close(&b);
 }
 

@@ -75,6 +75,9 @@ static const struct {
      {":3:", "push", "position, velocity, force"}},
     {POSITION "    backup: {kind: brake}\n" SENSORS, {":9:", "holds or retreats"}},
     {HEAD "  - {stream: grip.press, kind: force, unit: N, low: [0], high: [1], backup: {kind: "
+          "retreat, to: [0]}}\n" SENSORS,
+     {":3:", "no posture"}},
+    {HEAD "  - {stream: base.speed, kind: velocity, unit: m/s, low: [0], high: [1], backup: {kind: "
           "hold}}\n" SENSORS,
      {":3:", "only \"brake\""}},
     {POSITION "    backup: {kind: hold, to: [0]}\n" SENSORS, {":9:", "retreat"}},
