@@ -209,6 +209,20 @@ function lede() {
 }
 
 /* ---- the frame ---------------------------------------------------------------------------------- */
+function draw() {
+  dirty = false;
+  drawClock();
+  drawVerdict();
+  drawTiles();
+  drawScene();
+  for (const p of plots) {
+    if (p.kind === 'times') drawTimes(p);
+    else if (p.kind === 'profile') drawProfile(p);
+    else { readouts(p); drawPlot(p); }
+  }
+  drawEvents();
+  if (!live) drawPlayer();
+}
 function frame() {
   if (playing) {
     const t = performance.now();
@@ -216,21 +230,22 @@ function frame() {
     playedAt = t;
     if (cursor >= finish) play(false);
   }
-  if (dirty) {
-    dirty = false;
-    drawClock();
-    drawVerdict();
-    drawTiles();
-    drawScene();
-    for (const p of plots) {
-      if (p.kind === 'times') drawTimes(p);
-      else if (p.kind === 'profile') drawProfile(p);
-      else { readouts(p); drawPlot(p); }
-    }
-    drawEvents();
-    if (!live) drawPlayer();
-  }
+  if (dirty) draw();
   requestAnimationFrame(frame);
+}
+function theme(name) {
+  root.dataset.theme = name;
+  readPalette();
+  dirty = true;
+}
+/* Paper is white. */
+function setUpPrint() {
+  let before = null;
+  matchMedia('print').addEventListener('change', e => {
+    if (e.matches) before = root.dataset.theme;
+    theme(e.matches ? 'light' : before || 'light');
+    draw();
+  });
 }
 function fact(name, value) {
   if (!value) return;
@@ -240,9 +255,9 @@ function fact(name, value) {
 }
 function setUp() {
   const dark = matchMedia('(prefers-color-scheme: dark)').matches, wanted = /[?&]theme=(dark|light)/.exec(location.search);
-  root.dataset.theme = wanted ? wanted[1] : dark ? 'dark' : 'light';
-  readPalette();
-  $('theme').addEventListener('click', () => { root.dataset.theme = root.dataset.theme === 'dark' ? 'light' : 'dark'; readPalette(); dirty = true; });
+  theme(wanted ? wanted[1] : dark ? 'dark' : 'light');
+  setUpPrint();
+  $('theme').addEventListener('click', () => theme(root.dataset.theme === 'dark' ? 'light' : 'dark'));
   document.title = data.title || data.machine || 'genba';
   set($('title'), data.title || data.machine);
   fact('machine', data.machine); fact('what it does', data.summary); fact('asked of it', data.instruction);
