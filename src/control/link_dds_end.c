@@ -7,6 +7,7 @@
 #include "control/link_dds_cdr.h"
 #include "control/link_dds_log.h"
 #include "control/link_dds_topics.h"
+#include "control/realtime.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,6 +22,7 @@ enum {
     DOMAIN_MOST = 232,      /* more have no UDP ports (RTPS 2.5, clause 9.6.2) */
     TOPIC_BYTES = 256,      /* of a topic's name */
     TAKE_MOST = 16,         /* messages of a topic at once */
+    THREAD_PRIORITY = 40,   /* below any servo */
     TAKES_MOST = 8,         /* in a row, so that a flood on one topic does not starve the others */
     REORDER_NS = 1000000000 /* a stamp further back than this is a clock that was set */
 };
@@ -54,6 +56,14 @@ struct gb_dds_end {
 static gb_status no_memory(const gb_dds_end *end)
 {
     return gb_fail(GB_ERR_MEMORY, "link dds: %s: no memory", end->map->path);
+}
+
+/* A command must not wait for whatever else the computer does. Where it is refused, the servo's own
+ * note has said so. */
+static void go_before_others(void)
+{
+    char note[GB_REALTIME_NOTE];
+    (void)gb_realtime_fifo("link", THREAD_PRIORITY, note);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------
@@ -179,6 +189,7 @@ static void publish(gb_dds_end *end)
 static void *read_loop(void *context)
 {
     gb_dds_end *end = context;
+    go_before_others();
     while (!atomic_load(&end->stop)) {
         if (dds_waitset_wait(end->waitset, NULL, 0, DDS_INFINITY) < 0)
             break;
@@ -281,6 +292,7 @@ static void *write_loop(void *context)
 {
     gb_dds_end *end = context;
     uint64_t written = 0;
+    go_before_others();
     for (;;) {
         while (sem_wait(&end->to_write) != 0)
             ; /* a signal */
