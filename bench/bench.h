@@ -12,6 +12,7 @@ typedef struct bench_options {
     bool json;          /* one JSON object a line, else a table */
     bool quick;         /* fewer repetitions */
     int64_t bytes;      /* of the input, where a benchmark makes it; 0: its own choice */
+    int64_t seconds;    /* how long to run, where that can be chosen; 0: its own choice */
     const char *folder; /* --folder: where files go; NULL: chosen by the benchmark */
     const char *write;  /* --write: put example files there instead of measuring; NULL: measure */
 } bench_options;
@@ -38,6 +39,8 @@ int bench_control(const bench_options *options);
 int bench_csv(const bench_options *options);
 int bench_mcap(const bench_options *options);
 int bench_safety(const bench_options *options);
+int bench_pilot(const bench_options *options);
+int bench_servo(const bench_options *options);
 int bench_train(const bench_options *options);
 int bench_window(const bench_options *options);
 

@@ -3,13 +3,14 @@
  * the peer is the same network in PyTorch, one thread. */
 #include <math.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "bench.h"
 #include "genba/model.h"
+#include "interpose.h"
+#include "policies.h"
 
 enum {
     CALLS = 25000,
@@ -17,93 +18,6 @@ enum {
     WARM_UP = 500,
     OBSERVATIONS = 64
 };
-
-/* ---- counting allocations: the C library's names are taken over in this program ----------------
- */
-
-static atomic_long allocations;
-
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *memory, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
-
-GB_API void *malloc(size_t size)
-{
-    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
-    return __libc_malloc(size);
-}
-
-GB_API void *calloc(size_t count, size_t size)
-{
-    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
-    return __libc_calloc(count, size);
-}
-
-GB_API void *realloc(void *memory, size_t size)
-{
-    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
-    return __libc_realloc(memory, size);
-}
-
-GB_API void *aligned_alloc(size_t alignment, size_t size)
-{
-    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
-    return __libc_memalign(alignment, size);
-}
-
-/* ---- the policy ---------------------------------------------------------------------------------
- */
-
-static float tee[16] = {-60, 0, 60, 0, 60, 30, 15, 30, 15, 120, -15, 120, -15, 30, -60, 30};
-static float goal[3] = {256, 256, 0.78539816f};
-
-/* The sizes of examples/pusht.yaml. */
-static gb_model_config policy_config(void)
-{
-    static gb_pose_body block = {"block", "block.position", "block.angle", tee, 16, goal, 3};
-    static char *points[1] = {"agent.position"};
-    gb_model_config config = {.name = "pusht"};
-    config.codec = (gb_codec_config){.kind = GB_CODEC_POSES,
-                                     .look_back = 2,
-                                     .hidden = 512,
-                                     .bodies = &block,
-                                     .body_count = 1,
-                                     .points = points,
-                                     .point_count = 1,
-                                     .center = {256, 256},
-                                     .world_scale = 256};
-    config.backbone.width = 256;
-    config.head = (gb_head_config){.kind = GB_HEAD_FLOW,
-                                   .horizon = 16,
-                                   .action = "agent.target",
-                                   .action_size = 2,
-                                   .relative_to = "agent.position",
-                                   .width = 256,
-                                   .hidden = 512,
-                                   .blocks = 4,
-                                   .time_features = 64,
-                                   .euler_steps = 2,
-                                   .temperature = .5f,
-                                   .execute = 4,
-                                   .clip_low = 0,
-                                   .clip_high = 512};
-    return config;
-}
-
-/* Layers that start at zero get numbers too: a multiplication by zero might be cheaper. */
-static void fill_zeros(gb_model *model)
-{
-    gb_tensors *weights = gb_model_weights(model);
-    for (int64_t i = 0; i < gb_tensors_count(weights); i++) {
-        gb_tensor *t = gb_tensors_at(weights, i, NULL);
-        float *values = t->data;
-        int64_t count = gb_shape_count(&t->shape);
-        for (int64_t k = 0; k < count; k++)
-            if (values[k] == 0.0f)
-                values[k] = .02f * gb_random_normal(7, (uint64_t)i, (uint64_t)k);
-    }
-}
 
 typedef struct latencies {
     double p50_ms, p99_ms, p999_ms, max_ms;
@@ -149,7 +63,7 @@ static gb_status measure(const gb_model *model, gb_dtype compute, int calls, lat
     for (int i = -WARM_UP; i < calls && status == GB_OK; i++) {
         observe((i + WARM_UP) % OBSERVATIONS, block, angle, agent);
         if (i == 0)
-            before = atomic_load(&allocations);
+            before = interposed_allocations();
         double start_cpu_ms = cpu_ms();
         int64_t start_ns = gb_clock_monotonic_ns();
         status = gb_session_act(session, streams, 1, (uint64_t)(i + WARM_UP), chunk);
@@ -158,7 +72,7 @@ static gb_status measure(const gb_model *model, gb_dtype compute, int calls, lat
             cpu[i] = cpu_ms() - start_cpu_ms;
         }
     }
-    out->allocations = atomic_load(&allocations) - before;
+    out->allocations = interposed_allocations() - before;
     if (status == GB_OK) {
         qsort(ms, (size_t)calls, sizeof *ms, ascending);
         qsort(cpu, (size_t)calls, sizeof *cpu, ascending);
@@ -216,20 +130,17 @@ static void print(const bench_options *options,
 
 int bench_control(const bench_options *options)
 {
-    gb_model_config config = policy_config();
     gb_model *model = NULL;
     latencies f32, bf16;
     double peer[3];
     int calls = options->quick ? CALLS_QUICK : CALLS;
-    gb_status status = gb_model_create(&config, 1, &model);
+    gb_status status = bench_policy_pusht(&model);
     bool peered = ask_peer(peer);
     if (!peered)
         fprintf(stderr, "control: no peer: python3 with torch is not here (python3-torch)\n");
     stay_here();
-    if (status == GB_OK) {
-        fill_zeros(model);
+    if (status == GB_OK)
         status = measure(model, GB_F32, calls, &f32);
-    }
     if (status == GB_OK)
         status = measure(model, GB_BF16, calls, &bf16);
     gb_model_destroy(model);

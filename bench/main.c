@@ -1,5 +1,5 @@
-/* genba-bench NAME [--json] [--quick] [--bytes N]: runs one benchmark from the table below. To add
- * one, write bench_<name>.c and add a row. */
+/* genba-bench NAME [--json] [--quick] [--bytes N] [--seconds N]: runs one benchmark from the table
+ * below. To add one, write bench_<name>.c and add a row. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +14,9 @@ static const struct {
      bench_attention},
     {"control", "one action chunk at batch 1 on one core: latency and allocations", bench_control},
     {"safety", "a million adversarial ticks through the envelope of each plant", bench_safety},
+    {"servo", "the control loop at 1 kHz beside a loop that only sleeps (--seconds N)",
+     bench_servo},
+    {"pilot", "one decision through the pilot, batch 1, one core", bench_pilot},
     {"window", "512 rows x 8 channels at random places of a store, on one core", bench_window},
     {"train", "a 10.8 M-parameter language model against PyTorch", bench_train},
     {"csv", "a table of numbers in text into a store, against DuckDB writing Parquet", bench_csv},
@@ -60,7 +63,8 @@ double bench_median(double *values, size_t count)
 
 static int usage(FILE *out)
 {
-    fprintf(out, "usage: genba-bench NAME|all [--json] [--quick] [--bytes N] [--folder DIR] "
+    fprintf(out, "usage: genba-bench NAME|all [--json] [--quick] [--bytes N] [--seconds N] "
+                 "[--folder DIR] "
                  "[--write DIR]\n");
     for (int i = 0; i < BENCHES; i++)
         fprintf(out, "  %-10s %s\n", benches[i].name, benches[i].what);
@@ -78,6 +82,8 @@ int main(int argc, char **argv)
             options.quick = true;
         else if (strcmp(argv[i], "--bytes") == 0 && i + 1 < argc)
             options.bytes = strtoll(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)
+            options.seconds = strtoll(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--folder") == 0 && i + 1 < argc)
             options.folder = argv[++i];
         else if (strcmp(argv[i], "--write") == 0 && i + 1 < argc)

@@ -224,7 +224,7 @@ static void fill_record(gb_servo *servo, bool proposed)
     record->observation_ns = oldest(servo);
     record->faults = servo->observation.faults;
     record->chunk = proposed ? servo->chunk->id : 0;
-    record->chunk_at_ns = at_ns < INT32_MAX ? (int32_t)at_ns : INT32_MAX;
+    record->chunk_at_ns = at_ns;
     for (int i = 0; !proposed && i < servo->options.machine->action_size; i++)
         servo->proposal[i] = NAN;
 }
