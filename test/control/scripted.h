@@ -4,6 +4,7 @@
 
 #include "genba/control.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <time.h>
 
