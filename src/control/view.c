@@ -16,7 +16,6 @@
 #define KEPT_LEAST 200
 #define DRAIN_AT_ONCE 256
 #define DRAIN_EVERY_NS INT64_C(15000000)
-#define WATCHED_NS INT64_C(3000000000)
 
 /* ---- the thread that drains ---------------------------------------------------------------------
  */
@@ -53,14 +52,14 @@ static void take_tick(gb_view *view, const gb_tick *record)
     memcpy(view->newest, record, gb_view_columns_record_bytes(&view->columns));
 }
 
-static void draw_newest(gb_view *view)
+void gb_view_draw(gb_view *view)
 {
     const double *observation = (const double *)(view->newest + 1);
     const double *command =
         observation + view->columns.observation_size + view->columns.action_size;
-    int64_t since = gb_clock_monotonic_ns() - atomic_load(&view->asked_ns);
-    if (!view->plant || view->sums.ticks == 0 || since > WATCHED_NS)
+    if (!view->plant || view->drawn == view->sums.ticks)
         return;
+    view->drawn = view->sums.ticks;
     for (int i = 0; i < view->columns.observation_size; i++)
         if (!isfinite(observation[i]))
             return; /* the last good picture stays */
@@ -92,8 +91,6 @@ static void *drain_main(void *context)
             pthread_mutex_lock(&view->lock);
             continue;
         }
-        if (taken > 0)
-            draw_newest(view);
         if (view->closing)
             break;
         struct timespec until;
@@ -233,7 +230,6 @@ gb_status gb_view_open(const gb_view_options *options, gb_view **out)
     view->bucket_ns = options->tick_ns > GB_VIEW_BUCKET_NS ? options->tick_ns : GB_VIEW_BUCKET_NS;
     view->kept_ns = options->tick_ns;
     view->port = -1;
-    atomic_init(&view->asked_ns, INT64_MIN / 2);
     gb_view_sums_start(&view->sums);
     GB_TRY_OR(failed, copy_options(view, options));
     GB_TRY_OR(failed, gb_view_columns_create(options->machine, &view->columns));

@@ -23,14 +23,14 @@ struct gb_view {
     gb_arena *arena;
     gb_view_columns columns;
     int64_t tick_ns, bucket_ns;
-    gb_plant *plant; /* draws, and nothing else; NULL: not a plant of this program. By the drain */
+    gb_plant
+        *plant; /* draws, and nothing else, under the lock; NULL: not a plant of this program */
     gb_ring *ring;
     char envelope_hash[2 * GB_HASH_BYTES + 1]; /* of the file, when the view was opened; "" none */
     gb_view_server *server;                    /* NULL: a report alone */
     int port;
     char token[2 * GB_VIEW_TOKEN_BYTES + 1]; /* who presses the button must know it */
     atomic_bool emergency_stop;
-    atomic_int_least64_t asked_ns; /* when a page last asked for data: nobody looks, no drawing */
 
     pthread_t drain;
     bool draining;
@@ -45,7 +45,11 @@ struct gb_view {
     float *values;            /* [columns.count] of a tick, the drain's own */
     gb_plant_shape *shapes;   /* [GB_PLANT_SHAPES_MAX] of the newest */
     int shape_count;
+    int64_t drawn; /* ticks taken when they were drawn */
 };
+
+/* Draws the newest tick, when somebody asks for it. Under the lock. */
+void gb_view_draw(gb_view *view);
 
 /* ---- data for the page: JSON that can stand inside a script element ----------------------------
  */

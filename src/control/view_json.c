@@ -312,8 +312,8 @@ static void put_now(FILE *to, const gb_view *view)
 
 void gb_view_json_live(FILE *to, gb_view *view, uint64_t after, bool more)
 {
-    atomic_store(&view->asked_ns, gb_clock_monotonic_ns());
     pthread_mutex_lock(&view->lock);
+    gb_view_draw(view);
     const gb_view_trace *live = &view->live;
     uint64_t end = live->first + (uint64_t)live->count;
     uint64_t from = after < live->first || after > end ? live->first : after;

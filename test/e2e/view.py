@@ -1,9 +1,12 @@
 """The viewer and the report in a headless Chromium, driven through its debugging port with nothing
 but the standard library: plots and scene have content, the button stops the servo, the report can
-be scrubbed.   view.py CHROMIUM DRIVER [FOLDER for screenshots]"""
+be scrubbed. With GENBA_DATA the same for `genba run`.
+
+    view.py CHROMIUM DRIVER GENBA SOURCES [FOLDER for screenshots]"""
 import base64
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -129,6 +132,7 @@ INK = """[...document.querySelectorAll('%s canvas')].map(c => {
   let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n; })"""
 SHAPES = "document.querySelectorAll('#world > *').length"
 PLACES = "[...document.querySelectorAll('#world > *')].map(e => e.outerHTML).join()"
+READY = "document.getElementById('link') && document.getElementById('link').dataset.state === 'live'"
 WIDTH = "document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -163,8 +167,7 @@ def look_live(browser, driver, folder, press):
     port = int(driver.stdout.readline().split()[1])
     browser.size(1280, 800)
     browser.call("Page.navigate", url="http://127.0.0.1:%d/" % port)
-    browser.until("document.getElementById('link') && document.getElementById('link').dataset.state"
-                  " === 'live'", "ticks arrive")
+    browser.until(READY, "ticks arrive")
     browser.until(SHAPES + " > 6", "the scene is drawn")
     browser.until("document.querySelectorAll('#events tbody tr').length > 0", "an intervention")
     time.sleep(1)
@@ -214,6 +217,40 @@ def look_report(browser, path, folder):
     views(browser, folder, "report")
 
 
+def look_at_run(browser, genba, sources, temporary):
+    """The real loop with a model that has learned nothing: only what is seen of it matters."""
+    if not os.environ.get("GENBA_DATA"):
+        print("skipped: genba run, as GENBA_DATA is not set and there is no model without data")
+        return
+    model, report = os.path.join(temporary, "run"), os.path.join(temporary, "run.html")
+    subprocess.run([genba, "train", "examples/pusht.yaml", "--steps", "2", "--out", model],
+                   cwd=sources, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen([genba, "run", model + "/model", "--plant", "pusht", "--envelope",
+                            "examples/envelopes/pusht.yaml", "--seconds", "120", "--view",
+                            "--report", report, "--priority", "0"], cwd=sources,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    line = run.stderr.readline()
+    while "http://" not in line:
+        assert line, "genba run names no address"
+        line = run.stderr.readline()
+    browser.call("Page.navigate", url=line[line.index("http://"):].strip())
+    browser.until(READY, "genba run: ticks arrive")
+    browser.until(SHAPES + " > 6", "genba run: the scene is drawn")
+    time.sleep(1)
+    all_painted(browser, "#actions", 2)
+    click(browser)
+    browser.until("document.getElementById('stop').dataset.state === 'done'",
+                  "genba run: the envelope confirms the emergency stop")
+    print("ok genba run: the envelope confirms the emergency stop")
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=60)
+    check(run.returncode == 130, "genba run ends when asked to: %d" % run.returncode)
+    browser.call("Page.navigate", url="file://" + report)
+    browser.until(SHAPES + " > 6", "genba run: the report draws its scene")
+    check("stopped" in browser.ask("document.getElementById('lede').textContent"),
+          "genba run: the report tells of the stop")
+
+
 def click(browser):
     browser.ask("document.getElementById('stop').click()")
 
@@ -223,8 +260,8 @@ def escape(browser):
 
 
 def main():
-    chromium, program = sys.argv[1:3]
-    folder = sys.argv[3] if len(sys.argv) > 3 else None
+    chromium, program, genba, sources = sys.argv[1:5]
+    folder = sys.argv[5] if len(sys.argv) > 5 else None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         report = os.path.join(temporary, "report.html")
         browser = Browser(chromium, os.path.join(temporary, "profile"))
@@ -241,6 +278,7 @@ def main():
             browser.call("Page.navigate", url="file://" + empty)
             browser.until("document.title.length > 5", "the report of a run without a tick")
             look_report(browser, report, folder)
+            look_at_run(browser, genba, sources, temporary)
             check(not browser.faults, "no error in the page: %s" % browser.faults)
         finally:
             browser.close()

@@ -43,7 +43,7 @@ function drawTiles() {
   tile('chunks', 'chunk switches', whole(sums.switches), '');
   tile('starved', 'ticks without chunk', whole(sums.starved), sums.starved ? share(sums.starved) : '', sums.starved > 0);
   tile('faulty', 'faulty observations', whole(sums.faulty), '', sums.faulty > 0);
-  tile('wake', 'wakes late, 99.9 %', micro(sums.wake.count ? sums.wake.p[2] : null), '');
+  tile('wake', 'wakes late, 99.9 %', micro(sums.wake.count && timed() ? sums.wake.p[2] : null), '');
   const lost = (live ? unseen : sums.unseen) + 0;
   if (lost || tiles.unseen) tile('unseen', 'not shown here', whole(lost), 'ticks', true);
 }
@@ -60,7 +60,7 @@ function drawEvents() {
     make('td', {class: 'num'}, tr, seconds(e[1]));
     make('td', {class: 'num'}, tr, micro(1e6 * (e[2] - e[1] + data.tick)));
     make('span', {class: 'chip', 'data-mode': e[4]}, make('td', {}, tr), data.modes[e[4]]);
-    make('td', {}, tr, reasons(e[5]) + (e[8] >= 0 ? ' \u2013 ' + of(e[7], e[8]) : ''));
+    make('td', {}, tr, reasons(e[5]) + (e[8] >= 0 && e[5] >>> e[7] & 1 ? ' \u2013 ' + of(e[7], e[8]) : ''));
     make('td', {class: 'num'}, tr, part(e[6]));
     make('td', {class: 'num'}, tr, whole(e[3]));
     if (!live) {
@@ -177,6 +177,7 @@ function play(on) {
 function setUpReplay() {
   $('lede').hidden = !sums.ticks;
   if (sums.ticks) $('lede').textContent = lede();
+  $('health').hidden = !timed();
   const slider = $('slider'), rates = [1, 2, 5, 10, 0.25];
   $('player').hidden = false;
   slider.min = start;
@@ -193,6 +194,8 @@ function setUpReplay() {
   seek(asked ? +asked[1] : start);
 }
 
+/* false: the plant made its own time, as fast as it could. */
+function timed() { return sums.wake.p[3] > 0 || sums.busy.p[3] > 0; }
 /* The run in a paragraph, for people who read no further. */
 function lede() {
   const s = sums, touched = s.ticks - s.modes[0], worst = s.modes.reduce((a, n, i) => n ? i : a, 0);
@@ -202,7 +205,7 @@ function lede() {
   else text += 'The envelope stepped in ' + whole(s.interventions) + (s.interventions === 1 ? ' time' : ' times') + ', in ' + share(touched) +
     ' of the ticks; at worst the mode was \u201c' + data.modes[worst] + '\u201d. ';
   text += s.late ? whole(s.late) + (s.late === 1 ? ' tick was' : ' ticks were') + ' late' : 'No tick was late';
-  text += '; 99.9 % of them began within ' + micro(s.wake.p[2]) + ' of their time. ';
+  text += timed() ? '; 99.9 % of them began within ' + micro(s.wake.p[2]) + ' of their time. ' : '; time was simulated. ';
   if (s.starved) text += share(s.starved) + ' of the ticks had no action chunk. ';
   if (s.unseen || s.skipped) text += whole(Math.max(s.unseen, s.skipped)) + ' ticks did not reach this report; the black box has them. ';
   return text;
@@ -263,7 +266,7 @@ function setUp() {
   fact('machine', data.machine); fact('what it does', data.summary); fact('asked of it', data.instruction);
   fact('model', data.model); fact('model hash', data.model_hash); fact('envelope', data.envelope); fact('envelope hash', data.envelope_hash);
   fact('ticks a second', num(1 / data.tick).replace(/\.?0+$/, ''));
-  if (sums && sums.ticks) fact('began', new Date(1000 * sums.began).toISOString().replace('T', ' ').replace(/\..*/, ' UTC'));
+  if (sums && sums.began > 1e9) fact('began', new Date(1000 * sums.began).toISOString().replace('T', ' ').replace(/\..*/, ' UTC'));
   const missing = data.observations.filter(s => s.column < 0).map(s => s.name).join(', ');
   fact('too wide to show', missing);
   document.querySelector('.stage').classList.add('alone');
