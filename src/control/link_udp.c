@@ -115,7 +115,12 @@ static int bound_socket(const struct addrinfo *peer, const char *port)
 static gb_status open_socket(const char *address, const udp_address *at, int *out)
 {
     struct addrinfo want = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV}, *peer = NULL;
+    want.ai_family = AF_INET; /* "localhost" shall mean the same on both sides */
     int code = getaddrinfo(at->host, at->port, &want, &peer);
+    if (code != 0) {
+        want.ai_family = AF_UNSPEC;
+        code = getaddrinfo(at->host, at->port, &want, &peer);
+    }
     if (code != 0)
         return gb_fail(GB_ERR_IO, "link \"udp://%s\": no such host as %s: %s", address, at->host,
                        gai_strerror(code));
