@@ -1,6 +1,7 @@
 """A ROS 2 machine's side of the DDS link, by Eclipse's own Python binding (another release of
 Cyclone DDS, with its own serialiser) and message types written down here from the ROS 2
-definitions: drives `genba machine mobile` and reads what it publishes.
+definitions: drives `genba machine` and reads what it publishes, first the mobile robot, then the
+pushing table with its streams in the other types.
 
 usage: dds_judge.py GENBA MAP
 """
@@ -8,6 +9,7 @@ import json
 import math
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 
@@ -16,7 +18,7 @@ from cyclonedds.core import Policy, Qos
 from cyclonedds.domain import Domain, DomainParticipant
 from cyclonedds.idl import IdlStruct
 from cyclonedds.idl.annotations import final
-from cyclonedds.idl.types import float32, float64, int32, sequence, uint32
+from cyclonedds.idl.types import array, float32, float64, int32, sequence, uint32
 from cyclonedds.pub import DataWriter
 from cyclonedds.sub import DataReader
 from cyclonedds.topic import Topic
@@ -93,6 +95,77 @@ class Array(IdlStruct, typename=ros("std_msgs", "Float64MultiArray")):
     data: sequence[float64]
 
 
+@final
+@dataclass
+class Vector3(IdlStruct, typename=ros("geometry_msgs", "Vector3")):
+    x: float64
+    y: float64
+    z: float64
+
+
+@final
+@dataclass
+class Quaternion(IdlStruct, typename=ros("geometry_msgs", "Quaternion")):
+    x: float64
+    y: float64
+    z: float64
+    w: float64
+
+
+@final
+@dataclass
+class Twist(IdlStruct, typename=ros("geometry_msgs", "Twist")):
+    linear: Vector3
+    angular: Vector3
+
+
+@final
+@dataclass
+class Imu(IdlStruct, typename=ros("sensor_msgs", "Imu")):
+    header: Header
+    orientation: Quaternion
+    orientation_covariance: array[float64, 9]
+    angular_velocity: Vector3
+    angular_velocity_covariance: array[float64, 9]
+    linear_acceleration: Vector3
+    linear_acceleration_covariance: array[float64, 9]
+
+
+@final
+@dataclass
+class Duration(IdlStruct, typename=ros("builtin_interfaces", "Duration")):
+    sec: int32
+    nanosec: uint32
+
+
+@final
+@dataclass
+class Point(IdlStruct, typename=ros("trajectory_msgs", "JointTrajectoryPoint")):
+    positions: sequence[float64]
+    velocities: sequence[float64]
+    accelerations: sequence[float64]
+    effort: sequence[float64]
+    time_from_start: Duration
+
+
+@final
+@dataclass
+class JointTrajectory(IdlStruct, typename=ros("trajectory_msgs", "JointTrajectory")):
+    header: Header
+    joint_names: sequence[str]
+    points: sequence[Point]
+
+
+PUSHT = """plant: pusht
+simulated: true
+observations:
+  - {name: agent.position, topic: /plan, type: JointTrajectory, columns: [x, y], scale: 2}
+  - {name: block.position, topic: /cmd_vel, type: Twist, columns: [linear.x, angular.z]}
+  - {name: block.angle, topic: /imu/data, type: Imu, columns: [angular_velocity.z]}
+actions:
+  - {name: agent.target, topic: /target, type: JointState, columns: [x, y]}
+"""
+
 SENSOR_DATA = Qos(Policy.Reliability.BestEffort, Policy.History.KeepLast(5))  # rmw_qos_profile_sensor_data
 DEFAULT = Qos(Policy.Reliability.Reliable(100_000_000), Policy.History.KeepLast(10))  # rmw_qos_profile_default
 
@@ -156,17 +229,54 @@ def judge(participant):
                       "announced": published}))
 
 
+def judge_other_types(participant):
+    plan = DataReader(participant, Topic(participant, "rt/plan", JointTrajectory), qos=DEFAULT)
+    speed = DataReader(participant, Topic(participant, "rt/cmd_vel", Twist), qos=DEFAULT)
+    imu = DataReader(participant, Topic(participant, "rt/imu/data", Imu), qos=SENSOR_DATA)
+    writer = DataWriter(participant, Topic(participant, "rt/target", JointState), qos=DEFAULT)
+    target = {"x": 256.0, "y": 128.0}
+    # Twist has no header and newest() looks for one: the fields of a message tell it from a disposal
+    block = until("a Twist", 20, lambda: [s for s in speed.take(50) if hasattr(s, "linear")])[-1]
+    check(block.linear.x > 0 and block.angular.z > 0 and block.linear.y == 0, f"block at {block}")
+    check(math.isfinite(until("an Imu", 20, lambda: newest(imu)).angular_velocity.z), "Imu")
+
+    def arrive():
+        now = time.time_ns()
+        stamp = Time(now // 10**9, now % 10**9)
+        # the names in another order than in the map, with a joint that it does not have
+        writer.write(JointState(Header(stamp, ""), ["y", "other", "x"], [target["y"], -1.0, target["x"]], [], []))
+        m = newest(plan)
+        if not m:
+            return None
+        check(m.joint_names == ["x", "y"] and len(m.points) == 1, f"trajectory {m}")
+        check(m.points[0].time_from_start.nanosec == 10_000_000, "time_from_start is no tick")
+        check(m.header.stamp.sec == 0 and not m.points[0].velocities, "stamp or velocities")
+        at = [2 * v for v in m.points[0].positions]  # scale: 2
+        return at if math.dist(at, [target["x"], target["y"]]) < 1 else None
+
+    print(json.dumps({"judge": "dds", "agent_went_to": until("the agent to arrive", 20, arrive)}))
+
+
+def machine(genba, plant, map_path):
+    return subprocess.Popen(
+        [genba, "machine", plant, "--link", f"dds://{DOMAIN}", "--map", map_path, "--seconds", "90"],
+        env={"CYCLONEDDS_URI": LOOPBACK}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def main():
     genba, map_path = sys.argv[1:3]
     domain = Domain(DOMAIN, LOOPBACK)
-    machine = subprocess.Popen(
-        [genba, "machine", "mobile", "--link", f"dds://{DOMAIN}", "--map", map_path, "--seconds", "90"],
-        env={"CYCLONEDDS_URI": LOOPBACK}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        judge(DomainParticipant(DOMAIN))
-    finally:
-        machine.terminate()
-        machine.wait()
+    participant = DomainParticipant(DOMAIN)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as pusht:
+        pusht.write(PUSHT)
+        pusht.flush()
+        for plant, path, look in (("mobile", map_path, judge), ("pusht", pusht.name, judge_other_types)):
+            running = machine(genba, plant, path)
+            try:
+                look(participant)
+            finally:
+                running.terminate()
+                running.wait()
     del domain
 
 
