@@ -10,6 +10,7 @@
 
 #ifdef GENBA_WITH_CYCLONEDDS
 #include "dds_machine.h"
+#include "link_fixture.h"
 
 #include "no_malloc.h"
 
@@ -100,7 +101,7 @@ static bool arrived(const rig *r)
     return r->seen.sequence && r->values[0] == 0.1 && r->values[1] == 0.2 && r->values[2] == 0.3;
 }
 
-static bool seen(const rig *r)
+static bool something(const rig *r)
 {
     return r->seen.sequence > 0;
 }
@@ -134,7 +135,7 @@ static void names_may_come_in_another_order(void **state)
     open_rig(&r, "c, a, b", "none"); /* the machine says c = a's place: its values move along */
     const double moved[3] = {0.3, 0.2, 0.1};
     /* the machine puts a, b, c = 0.2, 0.3, 0.1 into its places c, a, b */
-    assert_true(run_until(&r, moved, seen));
+    assert_true(run_until(&r, moved, something));
     for (int i = 0; i < 400 && r.values[0] != 0.3; i++) {
         r.link->ops->receive(r.link, &r.seen);
         r.link->ops->send(r.link, moved, 0, 0);
@@ -315,7 +316,7 @@ static void a_silent_machine_ages_and_comes_back(void **state)
     (void)state;
     rig r;
     open_rig(&r, "a, b, c", "silent");
-    assert_true(run_until(&r, target, seen));
+    assert_true(run_until(&r, target, something));
     int64_t longest_ns = 0, before_ns = r.times_ns[0];
     for (int i = 0; i < 4000 && longest_ns < 800000000; i++) {
         r.link->ops->receive(r.link, &r.seen);
@@ -394,6 +395,60 @@ static void noise_on_the_ports_changes_nothing(void **state)
     close_rig(&r);
 }
 
+/* `genba machine` over DDS, with all faults at once. */
+static void a_plant_plays_the_machine(void **state)
+{
+    (void)state;
+    char text[1024], tag[32];
+    snprintf(tag, sizeof tag, "genba_play_%d", (int)getpid());
+    snprintf(text, sizeof text,
+             "plant: pusht\nsimulated: true\nobservations:\n"
+             "  - {name: agent.position, topic: /%s/a, type: JointState, columns: [x, y]}\n"
+             "  - {name: block.position, topic: /%s/b, type: TwistStamped, field: linear,\n"
+             "     columns: [x, y]}\n"
+             "  - {name: block.angle, topic: /%s/c, type: Float64MultiArray}\n"
+             "actions:\n"
+             "  - {name: agent.target, topic: /%s/t, type: JointTrajectory, columns: [x, y]}\n",
+             tag, tag, tag, tag);
+    map_file map = write_map(text);
+    gb_link *link = NULL;
+    if (gb_link_open("dds://87", map.path, &link) != GB_OK) {
+        print_message("no DDS here (%s): skipped\n", gb_error_message());
+        remove_map(&map);
+        skip();
+    }
+    served machine = {.options = {.plant = "pusht",
+                                  .url = "dds://87",
+                                  .map_path = map.path,
+                                  .faults = {.drop = 0.1,
+                                             .duplicate = 0.1,
+                                             .reorder = 0.1,
+                                             .corrupt = 0.1,
+                                             .jitter_ns = 5000000,
+                                             .seed = 1},
+                                  .stop = &machine.stop}};
+    serve_start(&machine);
+    seen s;
+    seen_init(&s);
+    const double goal[2] = {256, 128};
+    gb_link_counts counts = {0};
+    bool there = false;
+    for (int i = 0; i < 4000 && !(there && counts.repeated && counts.disordered); i++) {
+        link->ops->send(link, goal, (uint64_t)i, 0);
+        link->ops->receive(link, &s.observation);
+        link->ops->counts(link, &counts);
+        there |= s.observation.sequence && hypot(s.values[0] - 256, s.values[1] - 128) < 2;
+        dds_sleep_ms(5);
+    }
+    machine.stop = 1;
+    serve_join(&machine);
+    gb_link_close(link);
+    remove_map(&map);
+    assert_true(there);
+    assert_true(counts.repeated > 0 && counts.disordered > 0);
+    assert_true(machine.counts.link.received > 0);
+}
+
 /* ---- what the servo may call --------------------------------------------------------------------
  */
 
@@ -462,6 +517,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_machine_may_die_and_return),
         cmocka_unit_test(other_domains_are_not_heard),
         cmocka_unit_test(noise_on_the_ports_changes_nothing),
+        cmocka_unit_test(a_plant_plays_the_machine),
         cmocka_unit_test(the_servo_neither_allocates_nor_locks),
         cmocka_unit_test(addresses_and_topics_are_checked),
     };
