@@ -22,16 +22,26 @@ bool gb_axis_resting(const gb_axis_state *state)
 
 static double clamp(double value, double low, double high)
 {
-    return value < low ? low : value > high ? high : value;
+    return fmin(fmax(value, low), high);
 }
 
-/* The differences once `top` has been applied for a tick. */
+/* The differences once `top` has been applied for a tick; *to is all zero before. */
 static void
 advance(const gb_axis_limits *limits, const gb_axis_state *from, double top, gb_axis_state *to)
 {
-    to->d2 = limits->order == 3 ? from->d2 + top : limits->order == 2 ? top : 0.0;
-    to->d1 = limits->order >= 2 ? from->d1 + to->d2 : limits->order == 1 ? top : 0.0;
-    to->x = limits->order >= 1 ? from->x + to->d1 : from->x + top;
+    switch (limits->order) {
+    case 3:
+        to->d2 = from->d2 + top;
+        to->d1 = from->d1 + to->d2;
+        break;
+    case 2:
+        to->d2 = top;
+        to->d1 = from->d1 + to->d2;
+        break;
+    default:
+        to->d1 = top;
+    }
+    to->x = from->x + to->d1;
 }
 
 double
@@ -42,10 +52,8 @@ gb_axis_top(const gb_axis_limits *limits, const gb_axis_state *state, const gb_a
         return next->d2 - state->d2;
     case 2:
         return next->d2;
-    case 1:
-        return next->d1;
     default:
-        return next->x - state->x;
+        return next->d1;
     }
 }
 
@@ -55,10 +63,8 @@ gb_axis_state gb_axis_follow(const gb_axis_limits *limits, const gb_axis_state *
     int phase = 0;
     while (phase < 3 && state->stop.ticks[phase] == 0)
         phase++;
-    if (phase == 3) { /* at rest */
-        next = gb_axis_rest(state->x);
-        return next;
-    }
+    if (phase == 3) /* at rest */
+        return gb_axis_rest(state->x);
     next.stop.ticks[phase]--;
     advance(limits, state, state->stop.top[phase], &next);
     bool last = next.stop.ticks[0] + next.stop.ticks[1] + next.stop.ticks[2] == 0;
@@ -71,10 +77,6 @@ gb_axis_state gb_axis_follow(const gb_axis_limits *limits, const gb_axis_state *
 /* Whether a state may follow another, and a stop from it that keeps the limits. */
 static bool settle(const gb_axis_limits *limits, const gb_axis_state *from, gb_axis_state *to)
 {
-    if (!(to->x >= limits->low && to->x <= limits->high))
-        return false;
-    if (limits->order >= 1 && !(fabs(to->d1) <= limits->most[1]))
-        return false;
     if (limits->order >= 2 && !(fabs(to->d2) <= limits->most[2]))
         return false;
     if (limits->order >= 3 && !(fabs(to->d2 - from->d2) <= limits->most[3]))
@@ -82,9 +84,10 @@ static bool settle(const gb_axis_limits *limits, const gb_axis_state *from, gb_a
     gb_axis_stop stop;
     if (!gb_axis_stop_find(limits, to->x, to->d1, to->d2, &stop))
         return false;
+    /* The state itself is the stop's first point. */
     if (!(stop.low >= limits->low && stop.high <= limits->high))
         return false;
-    if (limits->order >= 2 && !(stop.peak <= limits->most[1]))
+    if (limits->order >= 1 && !(stop.peak <= limits->most[1]))
         return false;
     to->stop = stop;
     return true;
@@ -164,7 +167,7 @@ static bool is_good(const gb_axis_limits *limits,
         return false;
     if (sign * (aim(limits, &next, lead) - target) > 0.0)
         return false;
-    if (slow < 1.0 && fmax(fabs(next.d1), next.stop.peak) > slow * limits->most[1])
+    if (slow < 1.0 && next.stop.peak > slow * limits->most[1])
         return false;
     *out = next;
     return true;

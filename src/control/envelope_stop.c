@@ -139,7 +139,8 @@ bool gb_axis_stop_find(
         return stop_third(limits, x, d1, d2, out);
     if (limits->order == 2)
         return stop_second(limits, x, d1, out);
-    *out = (gb_axis_stop){.end = x, .low = x, .high = x}; /* it may stop at once */
+    /* It may stop at once. */
+    *out = (gb_axis_stop){.end = x, .low = x, .high = x, .peak = fabs(d1)};
     return true;
 }
 
