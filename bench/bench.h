@@ -34,6 +34,7 @@ double bench_median(double *values, size_t count);
 int bench_gemm(const bench_options *options);
 int bench_language(const bench_options *options);
 int bench_attention(const bench_options *options);
+int bench_blackbox(const bench_options *options);
 int bench_clean(const bench_options *options);
 int bench_control(const bench_options *options);
 int bench_csv(const bench_options *options);

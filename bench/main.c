@@ -17,6 +17,7 @@ static const struct {
     {"servo", "the control loop at 1 kHz beside a loop that only sleeps (--seconds N)",
      bench_servo},
     {"pilot", "one decision through the pilot, batch 1, one core", bench_pilot},
+    {"blackbox", "what every tick on record costs the servo, a core and the disk", bench_blackbox},
     {"window", "512 rows x 8 channels at random places of a store, on one core", bench_window},
     {"train", "a 10.8 M-parameter language model against PyTorch", bench_train},
     {"csv", "a table of numbers in text into a store, against DuckDB writing Parquet", bench_csv},

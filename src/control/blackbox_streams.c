@@ -10,21 +10,21 @@
 
 /* One number of a tick as a stream of its own. */
 #define TICK_STREAM_LIST(X)                                                                        \
-    X(TICK, "servo.tick", "1", GB_VALUE_I64, (double)t->tick)                                      \
-    X(EPISODE, "servo.episode", "1", GB_VALUE_U32, t->episode)                                     \
-    X(WAKE, "servo.wake", "us", GB_VALUE_F32, (double)(t->woke_ns - t->due_ns) / 1e3)              \
-    X(BUSY, "servo.busy", "us", GB_VALUE_F32, (double)(t->done_ns - t->woke_ns) / 1e3)             \
-    X(LATE, "servo.late", "1", GB_VALUE_U8, t->late != 0)                                          \
-    X(AGE, "servo.observation_age", "ms", GB_VALUE_F32,                                            \
-      t->observation_ns == INT64_MIN ? NAN : (double)(t->woke_ns - t->observation_ns) / 1e6)       \
-    X(FAULTS, "servo.faults", "1", GB_VALUE_U32, t->faults)                                        \
-    X(CHUNK, "servo.chunk", "1", GB_VALUE_I64, (double)t->chunk)                                   \
-    X(CHUNK_AT, "servo.chunk_at", "ms", GB_VALUE_F32, (double)t->chunk_at_ns / 1e6)                \
     X(MODE, "envelope.mode", "1", GB_VALUE_U8, (double)t->verdict.mode)                            \
     X(REASONS, "envelope.reasons", "1", GB_VALUE_U32, t->verdict.reasons)                          \
     X(MARGIN, "envelope.margin", "1", GB_VALUE_F32, t->verdict.margin)                             \
     X(NEAREST, "envelope.nearest", "1", GB_VALUE_I8, t->verdict.margin_limit)                      \
-    X(BLIND, "envelope.blind", "1", GB_VALUE_U8, t->verdict.blind)
+    X(BLIND, "envelope.blind", "1", GB_VALUE_U8, t->verdict.blind)                                 \
+    X(CHUNK, "servo.chunk", "1", GB_VALUE_I64, (double)t->chunk)                                   \
+    X(CHUNK_AT, "servo.chunk_at", "ms", GB_VALUE_F32, (double)t->chunk_at_ns / 1e6)                \
+    X(AGE, "servo.observation_age", "ms", GB_VALUE_F32,                                            \
+      t->observation_ns == INT64_MIN ? NAN : (double)(t->woke_ns - t->observation_ns) / 1e6)       \
+    X(FAULTS, "servo.faults", "1", GB_VALUE_U32, t->faults)                                        \
+    X(WAKE, "servo.wake", "us", GB_VALUE_F32, (double)(t->woke_ns - t->due_ns) / 1e3)              \
+    X(BUSY, "servo.busy", "us", GB_VALUE_F32, (double)(t->done_ns - t->woke_ns) / 1e3)             \
+    X(LATE, "servo.late", "1", GB_VALUE_U8, t->late != 0)                                          \
+    X(TICK, "servo.tick", "1", GB_VALUE_I64, (double)t->tick)                                      \
+    X(EPISODE, "servo.episode", "1", GB_VALUE_U32, t->episode)
 
 enum {
 #define TICK_STREAM_ENUM(id, name, unit, type, value) TICK_##id,
@@ -61,6 +61,12 @@ enum {
     PILOT_INFERENCE,
     PILOT_STREAM_COUNT
 };
+static const struct {
+    const char *name, *unit;
+    gb_value_type type;
+} pilot_streams[] = {{"pilot.chunk", "1", GB_VALUE_I64},
+                     {"pilot.status", "1", GB_VALUE_I32},
+                     {"pilot.inference", "ms", GB_VALUE_F32}};
 
 struct gb_box_streams {
     const gb_plant_info *machine;
@@ -77,10 +83,16 @@ struct gb_box_streams {
 
 static bool is_taken(const gb_recording_writer *writer, const char *name)
 {
+    for (int i = 0; i < TICK_STREAM_COUNT; i++)
+        if (strcmp(tick_streams[i].name, name) == 0)
+            return true;
+    for (int i = 0; i < PILOT_STREAM_COUNT; i++)
+        if (strcmp(pilot_streams[i].name, name) == 0)
+            return true;
     for (int i = 0; i < gb_recording_writer_stream_count(writer); i++)
         if (strcmp(gb_recording_writer_spec(writer, i)->name, name) == 0)
             return true;
-    return false;
+    return strcmp(name, GB_BOX_STREAM) == 0;
 }
 
 /* prefix: "proposal." or "". A name that a black box's own stream has gets "machine." before it. */
@@ -122,25 +134,23 @@ static gb_status add_own(gb_recording_writer *writer,
     return gb_recording_writer_stream(writer, &spec, out);
 }
 
+/* The machine's first: that is what people look for. */
 static gb_status add_streams(gb_box_streams *s, double rate_hz, bool has_policy)
 {
-    for (int i = 0; i < TICK_STREAM_COUNT; i++)
-        GB_TRY(add_own(s->writer, tick_streams[i].name, tick_streams[i].unit, tick_streams[i].type,
-                       rate_hz, &s->of_tick[i]));
-    if (has_policy) {
-        GB_TRY(add_own(s->writer, "pilot.chunk", "1", GB_VALUE_I64, 0, &s->of_pilot[PILOT_CHUNK]));
-        GB_TRY(
-            add_own(s->writer, "pilot.status", "1", GB_VALUE_I32, 0, &s->of_pilot[PILOT_STATUS]));
-        GB_TRY(add_own(s->writer, "pilot.inference", "ms", GB_VALUE_F32, 0,
-                       &s->of_pilot[PILOT_INFERENCE]));
-    }
     const gb_plant_info *m = s->machine;
     for (int i = 0; i < m->observation_stream_count; i++)
         GB_TRY(add(s->writer, &m->observation_streams[i].spec, "", rate_hz, &s->observations[i]));
-    for (int i = 0; i < m->action_stream_count; i++)
-        GB_TRY(add(s->writer, &m->action_streams[i].spec, "", rate_hz, &s->commands[i]));
-    for (int i = 0; i < m->action_stream_count; i++)
-        GB_TRY(add(s->writer, &m->action_streams[i].spec, "proposal.", rate_hz, &s->proposals[i]));
+    for (int i = 0; i < m->action_stream_count; i++) {
+        const gb_stream_spec *spec = &m->action_streams[i].spec;
+        GB_TRY(add(s->writer, spec, "", rate_hz, &s->commands[i]));
+        GB_TRY(add(s->writer, spec, "proposal.", rate_hz, &s->proposals[i]));
+    }
+    for (int i = 0; i < TICK_STREAM_COUNT; i++)
+        GB_TRY(add_own(s->writer, tick_streams[i].name, tick_streams[i].unit, tick_streams[i].type,
+                       rate_hz, &s->of_tick[i]));
+    for (int i = 0; has_policy && i < PILOT_STREAM_COUNT; i++)
+        GB_TRY(add_own(s->writer, pilot_streams[i].name, pilot_streams[i].unit,
+                       pilot_streams[i].type, 0, &s->of_pilot[i]));
     return GB_OK;
 }
 

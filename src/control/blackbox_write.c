@@ -41,7 +41,6 @@ static void begin_block(gb_box_writer *w)
     w->block_size = GB_BOX_BLOCK_BYTES;
     w->block_records = 0;
     w->tick_count = 0;
-    w->block_time_ns = 0;
 }
 
 static void print_block_head(gb_box_writer *w)
@@ -86,9 +85,8 @@ static gb_status end_block(gb_box_writer *w)
         return GB_OK;
     print_block_head(w);
     const unsigned char *run = w->block;
-    int64_t time_ns = w->block_time_ns ? w->block_time_ns : gb_clock_wall_ns();
     gb_samples sample = {
-        .count = 1, .time_ns = &time_ns, .runs = &run, .run_sizes = &w->block_size};
+        .count = 1, .time_ns = &w->block_time_ns, .runs = &run, .run_sizes = &w->block_size};
     GB_TRY(gb_recording_writer_append(w->recording, w->chain, &sample));
     GB_TRY(show_block(w));
     begin_block(w);
@@ -139,11 +137,16 @@ gb_status gb_box_writer_lost(gb_box_writer *w, const gb_box_totals *totals)
     return put_or_fail(w, GB_BOX_LOST, totals, sizeof *totals);
 }
 
+static gb_status sync_file(gb_box_writer *w)
+{
+    GB_TRY(gb_recording_writer_sync(w->recording));
+    return gb_box_file_sync(w->file);
+}
+
 static gb_status sync_all(gb_box_writer *w)
 {
     GB_TRY(end_block(w));
-    GB_TRY(gb_recording_writer_sync(w->recording));
-    return gb_box_file_sync(w->file);
+    return sync_file(w);
 }
 
 gb_status gb_box_writer_sync(gb_box_writer *w)
@@ -252,16 +255,17 @@ static gb_status begin(gb_box_writer *w,
         status = gb_recording_writer_attach(w->recording, GB_BOX_ENVELOPE, "application/yaml",
                                             envelope, envelope_size);
     if (status == GB_OK)
-        status = add_chain(w);
-    if (status == GB_OK)
         status = gb_box_streams_create(options->machine, options->tick_ns, options->policy != NULL,
                                        w->most_ticks, w->recording, &w->streams);
+    if (status == GB_OK)
+        status = add_chain(w);
     if (status == GB_OK) {
         begin_block(w);
+        w->block_time_ns = header->started_wall_ns;
         status = put(w, GB_BOX_HEADER, text, size);
     }
-    if (status == GB_OK)
-        status = sync_all(w);
+    if (status == GB_OK) /* the header waits for the first ticks: their clock may be another one */
+        status = sync_file(w);
     free(text);
     return status;
 }
