@@ -146,7 +146,7 @@ static void as_records(const uint8_t *data, size_t size, bool own_header)
         put(&b, GB_BOX_HEADER, header, sizeof header - 1);
     while (size >= 3) {
         uint32_t kind = data[0] % 7, length = data[1] + 256u * (data[2] & 7u);
-        static const uint32_t exact[] = {0, 0, 112 + 24, 72 + 80, 32, 32, 0};
+        static const uint32_t exact[] = {0, 0, 120 + 24, 72 + 80, 32, 32, 0};
         length = exact[kind] && data[2] & 8 ? exact[kind] : length;
         data += 3;
         size -= 3;

@@ -1,0 +1,147 @@
+/* A model in the loop, on record, and once more from the record: real policies through servo and
+ * pilot, both ways of switching chunks, by the clock and stepped. */
+#include "model/pushing.h"
+
+#include "genba/control.h"
+#include "genba/tensor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/genba-run-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+/* Noise instead of training, also in the last layer, which begins with zeros: what it answers is no
+ * matter, only that it answers the same again. */
+static gb_model *make_model(uint64_t seed)
+{
+    gb_model_config config = pushing_config();
+    gb_model *model = NULL;
+    config.head.horizon = 16;
+    config.head.execute = 4;
+    pushing_ok(gb_model_create(&config, seed, &model));
+    gb_tensors *weights = gb_model_weights(model);
+    for (int64_t i = 0; i < gb_tensors_count(weights); i++) {
+        const char *name = NULL;
+        gb_tensor *tensor = gb_tensors_at(weights, i, &name);
+        float *values = tensor->data;
+        for (int64_t k = 0; tensor->dtype == GB_F32 && k < gb_shape_count(&tensor->shape); k++)
+            values[k] += 0.02f * gb_random_normal(seed, (uint64_t)i, (uint64_t)k);
+    }
+    return model;
+}
+
+static void record(const char *path,
+                   const gb_model *model,
+                   gb_switching switching,
+                   bool stepped,
+                   gb_control_result *result)
+{
+    gb_link *link = NULL;
+    gb_blackbox *box = NULL;
+    gb_blackbox_counts counts;
+    gb_policy policy = {0};
+    gb_plant_options plant = gb_plant_options_defaults();
+    plant.max_steps = 60;
+    pushing_ok(gb_link_plant("pusht", &plant, &link));
+    pushing_ok(gb_policy_make_model(model, link->machine, &policy));
+    gb_control_options options = gb_control_options_defaults();
+    options.link = link;
+    options.make = gb_policy_make_model;
+    options.make_context = model;
+    options.switching = switching;
+    options.stepped_time = stepped;
+    options.episodes = stepped ? 3 : 1;
+    options.seconds = stepped ? 0 : 1;
+    options.first_seed = 100;
+    options.tick_ns = link->machine->tick_ns;
+    options.delay_ns = 2 * link->machine->tick_ns;
+    options.priority = 0;
+    gb_blackbox_options log = {.path = path,
+                               .machine = link->machine,
+                               .policy = &policy,
+                               .model_name = "pushing",
+                               .model_hash_hex = "beef",
+                               .machine_name = "plant:pusht",
+                               .tick_ns = options.tick_ns,
+                               .ring_ticks = 4096};
+    pushing_ok(gb_blackbox_open(&log, &box));
+    options.blackbox = box;
+    pushing_ok(gb_control_run(&options, result));
+    pushing_ok(gb_blackbox_close(box, &counts));
+    gb_policy_destroy(&policy);
+    gb_link_close(link);
+    assert_int_equal(counts.ticks_lost, 0);
+    assert_int_equal(counts.ticks, result->ticks);
+    assert_int_equal(counts.decisions, result->decisions);
+}
+
+static void check(gb_switching switching, bool stepped)
+{
+    char path[128];
+    gb_control_result run;
+    gb_replay_result replay;
+    gb_model *model = make_model(7), *other = make_model(8);
+    snprintf(path, sizeof path, "%s/%d-%d.mcap", folder, (int)switching, stepped);
+    record(path, model, switching, stepped, &run);
+    assert_true(run.ticks > 10 && run.decisions > 1);
+
+    pushing_ok(gb_replay(path, gb_policy_make_model, model, "beef", &replay));
+    assert_int_equal(replay.ticks, run.ticks);
+    assert_int_equal(replay.decisions_checked, run.decisions);
+    assert_int_equal(replay.decisions_different, 0);
+    assert_int_equal(replay.proposals_different, 0);
+    assert_int_equal(replay.proposals_unchecked, 0);
+    assert_int_equal(replay.proposals_checked, run.ticks - run.without_chunk);
+    assert_true(replay.chain_whole && replay.closed && replay.same_model);
+
+    pushing_ok(gb_replay(path, gb_policy_make_model, other, "cafe", &replay));
+    assert_true(replay.decisions_different > 0);
+    assert_true(replay.proposals_different > 0);
+    assert_false(replay.same_model);
+    gb_model_destroy(model);
+    gb_model_destroy(other);
+}
+
+static void test_stepped_plain(void **state)
+{
+    (void)state;
+    check(GB_SWITCH_PLAIN, true);
+}
+
+static void test_stepped_real_time_chunks(void **state)
+{
+    (void)state;
+    check(GB_SWITCH_REAL_TIME, true);
+}
+
+static void test_by_the_clock(void **state)
+{
+    (void)state;
+    check(GB_SWITCH_REAL_TIME, false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stepped_plain),
+        cmocka_unit_test(test_stepped_real_time_chunks),
+        cmocka_unit_test(test_by_the_clock),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
