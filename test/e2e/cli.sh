@@ -28,7 +28,7 @@ expect 2 'did you mean "steps"' "$genba" train examples/ett.yaml --step 3
 expect 2 "whole number" "$genba" train examples/ett.yaml --steps many
 expect 2 "needs a value" "$genba" train examples/ett.yaml --steps
 expect 2 "one word too many" "$genba" train a.yaml b.yaml
-for command in demo train eval forecast run inspect recover doctor; do
+for command in demo train eval forecast run replay inspect recover doctor; do
     expect 0 "example: " "$genba" $command --help
 done
 expect 0 "AVX2" "$genba" doctor
@@ -90,6 +90,7 @@ expect 3 "flow" "$genba" run "$work/run/model" --no-envelope --stepped --episode
 mcap=${GENBA_DATA:-nowhere}/mcap_samples/talker.mcap
 if [ -f "$mcap" ]; then
     expect 0 "is whole: 20 messages" "$genba" recover "$mcap"
+    expect 3 "is no black box" "$genba" replay "$mcap"
     head -c 12000 "$mcap" >"$work/cut.mcap"
     expect 0 "saved     20 messages" "$genba" recover "$work/cut.mcap"
     expect 0 "is whole: 20 messages" "$genba" recover "$work/cut.recovered.mcap"
@@ -109,6 +110,11 @@ cmp "$work/stopped/model/weights.safetensors" "$work/whole/model/weights.safeten
     { echo "FAILED: a stopped and continued run gives other bits"; failures=$((failures + 1)); }
 expect 0 "decisions" "$genba" run "$work/whole/model" --plant pusht --envelope examples/envelopes/pusht.yaml --stepped --episodes 1 --log "$work/box.mcap"
 expect 0 "bit for bit" "$genba" replay "$work/box.mcap" --model "$work/whole/model"
+expect 0 "whole" "$genba" replay "$work/box.mcap"
+expect 0 "proposal.agent.target" "$genba" inspect "$work/box.mcap"
+expect 3 "NOT the expected one" "$genba" replay "$work/box.mcap" --head 0123
+expect 4 "nowhere.mcap" "$genba" replay nowhere.mcap
+expect 3 "not overwritten" "$genba" run "$work/whole/model" --no-envelope --stepped --episodes 1 --log "$work/box.mcap"
 expect 2 "inside an envelope" "$genba" run "$work/whole/model" --plant pusht
 expect 2 "contradict" "$genba" run "$work/whole/model" --no-envelope --envelope examples/envelopes/pusht.yaml
 expect 2 "two machines" "$genba" run "$work/whole/model" --plant pusht --link udp://localhost:1 --no-envelope
