@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define MODELS_MAX 8
+
 static void join_command(int argc, char **argv, char *out, size_t size)
 {
     size_t used = (size_t)snprintf(out, size, "genba");
@@ -106,12 +108,15 @@ static bool is_run(const char *folder)
 
 static int run_eval(int argc, char **argv)
 {
-    const char *places[2] = {NULL, NULL};
+    const char *places[1 + MODELS_MAX + 1] = {NULL};
+    const char *named = NULL;
     gb_suite_options suite = gb_suite_options_defaults();
     int64_t threads = 0, episodes = 0, step = 1, resamples = suite.resamples;
     int64_t seed = (int64_t)suite.seed;
     bool json = false, list = false;
     const option_spec options[] = {
+        {"suite", OPTION_TEXT, &named, 0, 0},
+        {"envelopes", OPTION_TEXT, &suite.envelopes, 0, 0},
         {"baselines", OPTION_TEXT, &suite.baselines, 0, 0},
         {"data", OPTION_TEXT, &suite.data, 0, 0},
         {"only", OPTION_TEXT, &suite.only, 0, 0},
@@ -124,9 +129,13 @@ static int run_eval(int argc, char **argv)
         {"list", OPTION_FLAG, &list, 0, 0},
     };
     int code = options_parse(&command_eval, argc, argv, options, sizeof options / sizeof *options,
-                             places, 0, 2);
+                             places + 1, 0, 1 + MODELS_MAX);
     if (code >= 0)
         return code;
+    if (named) /* genba eval --suite NAME [MODEL...] is the same as genba eval NAME [MODEL...] */
+        places[0] = named;
+    else
+        memmove(places, places + 1, (1 + MODELS_MAX) * sizeof *places);
     if (list || !places[0]) {
         print_suites();
         return list ? EXIT_DONE : EXIT_USAGE;
@@ -141,30 +150,35 @@ static int run_eval(int argc, char **argv)
     suite.command = line;
     suite.progress = json ? NULL : progress_work;
     suite.progress_context = &bar;
-    gb_model *model = NULL;
+    gb_model *models[MODELS_MAX] = {NULL};
     gb_status status = pool_for(threads, &suite.pool);
     if (status == GB_OK && !places[1] && is_run(places[0])) {
         status = evaluate_run(places[0], &suite, json);
     } else if (status == GB_OK) {
-        if (places[1])
-            status = gb_model_load(places[1], &model);
-        suite.model = model;
+        for (; status == GB_OK && suite.model_count < MODELS_MAX && places[1 + suite.model_count];
+             suite.model_count++)
+            status = gb_model_load(places[1 + suite.model_count], &models[suite.model_count]);
+        suite.models = (const gb_model *const *)models;
+        suite.model = models[0];
         if (status == GB_OK)
             status = run_suite(places[0], &suite, json);
     }
     progress_close(&bar);
     code = status == GB_OK ? EXIT_DONE : fail_with(status);
-    gb_model_destroy(model);
+    for (int i = 0; i < MODELS_MAX; i++)
+        gb_model_destroy(models[i]);
     gb_pool_destroy(suite.pool);
     return code;
 }
 
 const cli_command command_eval = {
     "eval", "score a model on a benchmark beside baselines and published figures",
-    "usage: genba eval SUITE [MODEL] [options]      genba eval RUN      genba eval --list\n\n"
+    "usage: genba eval SUITE [MODEL ...] [options]  genba eval RUN      genba eval --list\n\n"
     "  RUN               a run folder: the suites its recipe names under eval\n"
-    "  SUITE             ett, skab, cmapss or pusht (--list says more)\n"
-    "  MODEL             a model folder; without one only baselines and published figures\n"
+    "  SUITE             ett, skab, cmapss, pusht or machines (--list says more)\n"
+    "  MODEL             a model folder; without one only baselines and published figures;\n"
+    "                    machines takes several, each is tried on every machine\n"
+    "  --envelopes DIR   machines: MACHINE.yaml for each (default: examples/envelopes)\n"
     "  --only \"A B\"      data sets of the suite\n"
     "  --baselines \"A\"   these baselines only (\"\" for none)\n"
     "  --data FOLDER     where the data sets are (default: $GENBA_DATA, then ./data)\n"

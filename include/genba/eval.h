@@ -192,7 +192,7 @@ typedef struct gb_suite_result {
 typedef struct gb_suite_info {
     const char *name;      /* "ett" */
     const char *summary;   /* one sentence: what it measures */
-    const char *data;      /* the folder below the data folder it reads: "ett" */
+    const char *data;      /* the folder below the data folder it reads: "ett"; "" none */
     const char *baselines; /* names that may be asked for, space between: "repeat ridge" */
     const char *models;    /* which models it takes: "quantile head" */
 } gb_suite_info;
@@ -200,18 +200,21 @@ typedef struct gb_suite_info {
 GB_API const gb_suite_info *gb_suite_at(int index); /* NULL from the end on */
 
 typedef struct gb_suite_options {
-    const gb_model *model;  /* NULL: baselines and published rows only */
-    const char *model_name; /* how it is called in tables; NULL: its config's name */
-    const char *baselines;  /* names, space between; NULL: all; "": none */
-    const char *data;       /* folder of data sets; NULL: see gb_data_find */
-    const char *only;       /* ett: data sets, space between ("ETTh1"); NULL: all that are there */
-    const char *command;    /* kept in the result */
-    gb_pool *pool;          /* borrowed; NULL: the calling thread */
-    uint64_t seed;          /* of bootstraps and policies */
-    int resamples;          /* of the bootstrap; 0: no intervals */
-    int64_t window_step;    /* series: every n-th test window; 1: all, as published */
-    int episodes;           /* plants: 0: as published (50) */
-    int examples;           /* forecasts kept for drawing */
+    const gb_model *model;         /* NULL: baselines and published rows only */
+    const char *model_name;        /* how it is called in tables; NULL: its config's name */
+    const gb_model *const *models; /* machines: [model_count] each is tried on every machine */
+    int model_count;
+    const char *envelopes; /* machines: folder of envelopes; NULL: examples/envelopes */
+    const char *baselines; /* names, space between; NULL: all; "": none */
+    const char *data;      /* folder of data sets; NULL: see gb_data_find */
+    const char *only;      /* ett: data sets, machines: plants, space between; NULL: all */
+    const char *command;   /* kept in the result */
+    gb_pool *pool;         /* borrowed; NULL: the calling thread */
+    uint64_t seed;         /* of bootstraps and policies */
+    int resamples;         /* of the bootstrap; 0: no intervals */
+    int64_t window_step;   /* series: every n-th test window; 1: all, as published */
+    int episodes;          /* plants: 0: as published (50) */
+    int examples;          /* forecasts kept for drawing */
     gb_progress_fn progress;
     void *progress_context;
 } gb_suite_options;

@@ -27,6 +27,8 @@ typedef struct gb_plant_stream {
     gb_stream_spec spec; /* as it goes into recordings: name, unit, shape, rate */
     int size;            /* numbers in one sample: the product of spec.shape */
     double wrap;         /* the value is periodic with this length (2 pi); 0: it is not */
+    const char *follows; /* actions: the observation stream that, given as a command, keeps the
+                          * machine still; NULL: 0 does */
     bool hold;           /* actions: a setpoint stays until the next one, as the task was recorded;
                           * false: it is the end of a straight line from the one before */
     const double *low;   /* [size] limits; NULL when there are none. Actions beyond them saturate */

@@ -9,10 +9,7 @@
 #include <string.h>
 
 static const gb_suite *const suites[] = {
-    &gb_suite_ett,
-    &gb_suite_skab,
-    &gb_suite_cmapss,
-    &gb_suite_pusht,
+    &gb_suite_ett, &gb_suite_skab, &gb_suite_cmapss, &gb_suite_pusht, &gb_suite_machines,
 };
 #define SUITE_COUNT ((int)(sizeof suites / sizeof *suites))
 #define SUITE_MEMORY_LIMIT_BYTES ((size_t)2 << 30)
@@ -183,8 +180,9 @@ static gb_status check_baselines(const gb_suite *suite, const char *asked)
 static gb_status
 begin(const gb_suite *suite, const gb_suite_options *options, gb_suite_run_state *s)
 {
-    char path[GB_PATH_MAX];
-    GB_TRY(gb_data_find(options->data, suite->info.data, path, sizeof path));
+    char path[GB_PATH_MAX] = "";
+    if (*suite->info.data)
+        GB_TRY(gb_data_find(options->data, suite->info.data, path, sizeof path));
     int examples = options->examples > 0 ? options->examples : 0;
     s->options = options;
     s->data_folder = gb_arena_text(s->arena, path);

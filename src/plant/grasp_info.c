@@ -52,8 +52,8 @@ static const gb_plant_stream observations[] = {
     {STREAM("object.turn", GB_STREAM_VECTOR, "rad", "angle", 1)},
 };
 static const gb_plant_stream actions[] = {
-    {STREAM("arm.target", GB_STREAM_ACTION, "rad", "angle", 5), .low = gb_grasp_joints_low,
-     .high = gb_grasp_joints_high},
+    {STREAM("arm.target", GB_STREAM_ACTION, "rad", "angle", 5), .follows = "arm.position",
+     .low = gb_grasp_joints_low, .high = gb_grasp_joints_high},
     {STREAM("grip.force", GB_STREAM_ACTION, "N", "force", 1), .low = grip_low, .high = grip_high},
 };
 

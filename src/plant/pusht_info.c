@@ -42,7 +42,7 @@ static const gb_plant_stream observations[] = {
 };
 static const gb_plant_stream actions[] = {
     {SPEC("agent.target", GB_STREAM_ACTION, "px", "position", 2), .size = 2, .hold = true,
-     .low = target_low, .high = target_high},
+     .follows = "agent.position", .low = target_low, .high = target_high},
 };
 
 /* ---- bodies -----------------------------------------------------------------------------------
