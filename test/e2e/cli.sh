@@ -34,6 +34,15 @@ done
 expect 0 "AVX2" "$genba" doctor
 expect 0 '"cpu"' "$genba" doctor --json
 
+# ---- links
+expect 0 "example: " "$genba" machine --help
+expect 0 "values 2 to 3: block.position, px" "$genba" machine --map examples/links/pusht.yaml --layout
+expect 2 "--link URL" "$genba" machine pusht
+expect 2 "FROM,SECONDS" "$genba" machine pusht --link shm://x --map examples/links/pusht.yaml --cut 2
+expect 3 'source_unit: stream "arm.joint.position"' "$genba" machine --layout --map <(sed '0,/deg/s//kg/' examples/links/arm_udp.yaml)
+expect 0 '"cut": ' "$genba" machine pusht --link "shm://genba-e2e-$$" --map examples/links/pusht.yaml \
+    --seconds 0.5 --cut 0.2,0.2 --json
+
 # ---- recipes
 sed 's/batch:/bacth:/' examples/ett.yaml >"$work/key.yaml"
 expect 3 'batch' "$genba" train "$work/key.yaml" --out "$work/no"
