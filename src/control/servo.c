@@ -190,6 +190,10 @@ static void decide_command(gb_servo *servo, bool proposed)
     bool emergency_stop = view && gb_view_emergency_stop(view);
     if (!servo->options.envelope) {
         command_unguarded(servo, proposed && !emergency_stop, &record->verdict);
+        if (emergency_stop) {
+            record->verdict.mode = GB_MODE_STOPPED;
+            record->verdict.reasons = 1u << GB_LIMIT_EMERGENCY_STOP;
+        }
         return;
     }
     gb_envelope_input input = {

@@ -8,12 +8,13 @@ function drawVerdict() {
   const margin = live ? now.margin : row[MARGIN];
   mark(v, 'mode', mode);
   set($('mode'), data.modes[mode] || '?');
-  set($('why'), live && now.blind ? 'Where the machine is has not been seen yet: nothing is sent to it.' : MEANS[mode] || '');
+  set($('why'), live && now.blind ? 'Where the machine is has not been seen yet: nothing is sent to it.' :
+    !data.envelope && mode === 0 ? 'There is no envelope: every proposal is applied.' : MEANS[mode] || '');
   set($('reasons'), mode > 0 ? 'Because of: ' + (reasons(bits) || 'nothing named') : '');
   const gauge = v.querySelector('.gauge');
-  gauge.firstChild.style.width = 100 * Math.max(0, Math.min(1, margin === null ? 0 : margin)) + '%';
+  gauge.firstChild.style.width = 100 * Math.max(0, Math.min(1, data.envelope ? margin || 0 : 0)) + '%';
   mark(gauge, 'low', margin === null ? 0 : margin < 0 ? 2 : margin < 0.1 ? 1 : 0);
-  set($('nearest'), margin === null ? 'none known' : part(margin) + ' \u2014 ' + (live ? nearest(now.limit, now.index) : nearest(row[LIMIT], row[INDEX])));
+  set($('nearest'), !data.envelope ? 'no limits are declared' : margin === null ? 'none known' : part(margin) + ' \u2014 ' + (live ? nearest(now.limit, now.index) : nearest(row[LIMIT], row[INDEX])));
 }
 /* An intervention of one tick stays in words for half a second. */
 function recent() { const t = rows[rows.length - 1][END] - 0.5; return rows.slice(Math.max(rowAt(t), rows.length - 20)); }
@@ -83,7 +84,7 @@ function drawClock() {
 function stopState() {
   const bit = data.limits.indexOf('emergency_stop');
   if (link === 'lost') return ['lost', 'Emergency stop', 'not connected: use the machine\u2019s own'];
-  if (now && now.mode === 4 && now.reasons >>> bit & 1) return ['done', 'Stopped', 'the envelope confirms it'];
+  if (now && now.mode === 4 && now.reasons >>> bit & 1) return ['done', 'Stopped', 'its ticks confirm it'];
   if (stopAsked) return ['asked', 'Stop asked', 'not confirmed by the machine yet'];
   return ['ready', 'Emergency stop', 'Space or Esc'];
 }
@@ -160,12 +161,13 @@ function drawPlayer() {
   g.fillRect(0, h - 4, w, 4);
   g.globalAlpha = 1;
   /* The higher the worse: the colour is not the only sign. */
-  for (let i = 0; i < rows.length; i++) {
+  for (let i = 0, j; i < rows.length; i = j) {
     const mode = rows[i][MODE];
+    for (j = i + 1; j < rows.length && rows[j][MODE] === mode;) j++;
     if (!mode) continue;
     g.fillStyle = palette['--m' + mode];
-    const top = h - 4 - (h - 4) * mode / 4;
-    g.fillRect(x(rows[i][AT]), top, Math.max(x(i + 1 < rows.length ? rows[i + 1][AT] : rows[i][END]) - x(rows[i][AT]), 1.5), h - top);
+    const top = h - 4 - (h - 4) * mode / 4, from = x(rows[i][AT]);
+    g.fillRect(from, top, Math.max(x(j < rows.length ? rows[j][AT] : rows[j - 1][END]) - from, 1.5), h - top);
   }
 }
 function play(on) {
@@ -201,7 +203,8 @@ function lede() {
   const s = sums, touched = s.ticks - s.modes[0], worst = s.modes.reduce((a, n, i) => n ? i : a, 0);
   const share = n => (100 * n / s.ticks).toPrecision(2) + ' %';
   let text = whole(s.ticks) + ' ticks at ' + num(1 / data.tick).replace(/\.?0+$/, '') + ' Hz in ' + seconds(s.seconds) + '. ';
-  if (!touched) text += 'The envelope changed no command. ';
+  if (!data.envelope) text += 'There was no envelope. ' + (s.modes[4] ? 'Somebody stopped the machine. ' : '');
+  else if (!touched) text += 'The envelope changed no command. ';
   else text += 'The envelope stepped in ' + whole(s.interventions) + (s.interventions === 1 ? ' time' : ' times') + ', in ' + share(touched) +
     ' of the ticks; at worst the mode was \u201c' + data.modes[worst] + '\u201d. ';
   text += s.late ? whole(s.late) + (s.late === 1 ? ' tick was' : ' ticks were') + ' late' : 'No tick was late';
