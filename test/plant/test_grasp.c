@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "plant/mesa.h"
+
 static gb_plant *new_plant(void)
 {
     gb_plant *plant = NULL;

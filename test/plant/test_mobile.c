@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "plant/mesa.h"
+
 #define SIZE GB_MOBILE_OBSERVATION_SIZE
 
 static gb_plant *new_plant(void)

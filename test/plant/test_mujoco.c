@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "plant/mesa.h"
+
 static const char ball[] =
     "<mujoco><option timestep='0.001'/><worldbody>"
     "<light pos='0 0 3'/><camera name='front' pos='0 -2 1' xyaxes='1 0 0 0 0.4 1'/>"
