@@ -38,6 +38,7 @@ int bench_blackbox(const bench_options *options);
 int bench_clean(const bench_options *options);
 int bench_control(const bench_options *options);
 int bench_csv(const bench_options *options);
+int bench_faults(const bench_options *options);
 int bench_mcap(const bench_options *options);
 int bench_safety(const bench_options *options);
 int bench_pilot(const bench_options *options);

@@ -18,6 +18,8 @@ static const struct {
      bench_servo},
     {"pilot", "one decision through the pilot, batch 1, one core", bench_pilot},
     {"blackbox", "what every tick on record costs the servo, a core and the disk", bench_blackbox},
+    {"faults", "the servo while links, disk and viewer fail around it (--seconds N each)",
+     bench_faults},
     {"window", "512 rows x 8 channels at random places of a store, on one core", bench_window},
     {"train", "a 10.8 M-parameter language model against PyTorch", bench_train},
     {"csv", "a table of numbers in text into a store, against DuckDB writing Parquet", bench_csv},

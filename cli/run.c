@@ -323,7 +323,6 @@ const cli_command command_run = {
     "  --priority N        of SCHED_FIFO for the servo, 0: do not ask (default: 80)\n"
     "  --each              a line for each episode\n"
     "  --json              one JSON object\n\n"
-    "examples:\n"
-    "  genba run runs/pusht/model --plant pusht --envelope examples/envelopes/pusht.yaml\n"
-    "  genba run runs/pusht/model --plant pusht --no-envelope --stepped --episodes 50\n",
+    "example: genba run runs/pusht/model --plant pusht --envelope examples/envelopes/pusht.yaml\n"
+    "         genba run runs/pusht/model --plant pusht --no-envelope --stepped --episodes 50\n",
     run_run};
