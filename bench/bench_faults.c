@@ -163,6 +163,9 @@ static gb_status run(const scenario *s, const char *log, int64_t seconds, servo_
     setrlimit(RLIMIT_FSIZE, &before);
     machine_stop(&m);
     gb_model_destroy(model);
+    char part[300];
+    snprintf(part, sizeof part, "%s.part", log); /* what a full disk left of it */
+    remove(part);
     remove(log);
     return status;
 }

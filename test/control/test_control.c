@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "control/scripted.h"
+#include "control/stub_link.h"
 
 typedef struct heard {
     int notes, episodes;
@@ -263,6 +264,93 @@ static void stops_when_asked(void **state)
     gb_link_close(link);
 }
 
+/* ---- with an envelope ---------------------------------------------------------------------------
+ */
+
+static volatile int stop_now;
+
+static void stop_after_30(stub *s)
+{
+    if (s->sent == 30)
+        stop_now = 1;
+}
+
+static void silent_after_30(stub *s)
+{
+    s->silent = s->sent >= 30;
+}
+
+static gb_control_options guarded(stub *s, script *mind, heard *h, gb_envelope **out)
+{
+    const char *limits = GENBA_SOURCE_DIR "/examples/envelopes/pusht.yaml";
+    stub_init(s, 10000000, 100000000);
+    if (gb_envelope_load(limits, &s->machine, 10000000, out) != GB_OK)
+        fail_msg("%s", gb_error_message());
+    gb_control_options o = stepped(&s->link, mind, h);
+    o.stepped_time = false;
+    o.envelope = *out;
+    o.seconds = 1;
+    return o;
+}
+
+/* A run that is cut short ends under the backup controller, whose command stays the same. */
+static void rests_in_the_backups_hands(void **state)
+{
+    (void)state;
+    static stub s;
+    script mind = {0};
+    heard h = {0};
+    gb_envelope *envelope = NULL;
+    gb_control_result result;
+    gb_control_options o = guarded(&s, &mind, &h, &envelope);
+    stop_now = 0;
+    s.on_send = stop_after_30;
+    s.link.simulated = false; /* a real machine may move: it has an envelope */
+    o.seconds = 60;
+    o.stop = &stop_now;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_true(s.sent >= 50 && s.sent < 300);
+    for (int i = s.sent - 20; i < s.sent; i++)
+        assert_memory_equal(s.commands[i], s.commands[s.sent - 1], sizeof s.commands[i]);
+    assert_true(result.modes[GB_MODE_BACKUP] >= 20);
+    assert_true(result.modes[GB_MODE_PASS] + result.modes[GB_MODE_CLAMP] > 0);
+    gb_envelope_destroy(envelope);
+}
+
+/* The link falls silent: commands go on, and are the backup's once observations are too old. */
+static void outlives_a_silent_link(void **state)
+{
+    (void)state;
+    static stub s;
+    script mind = {0};
+    heard h = {0};
+    gb_envelope *envelope = NULL;
+    gb_control_result result;
+    gb_control_options o = guarded(&s, &mind, &h, &envelope);
+    s.on_send = silent_after_30;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_true(result.ticks + result.late >= 99);
+    assert_true(result.reasons[GB_LIMIT_OBSERVATION_AGE] > 20);
+    assert_true(result.modes[GB_MODE_BACKUP] >= result.reasons[GB_LIMIT_OBSERVATION_AGE]);
+    gb_envelope_destroy(envelope);
+}
+
+/* No pilot at all: the envelope holds the machine. */
+static void holds_without_a_pilot(void **state)
+{
+    (void)state;
+    static stub s;
+    heard h = {0};
+    gb_envelope *envelope = NULL;
+    gb_control_result result;
+    gb_control_options o = guarded(&s, NULL, &h, &envelope);
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_int_equal(result.without_chunk, result.ticks);
+    assert_int_equal(result.modes[GB_MODE_BACKUP], result.ticks);
+    assert_memory_equal(s.commands[0], s.commands[s.sent - 1], sizeof s.commands[0]);
+    gb_envelope_destroy(envelope);
+}
+
 /* ---- refused ------------------------------------------------------------------------------------
  */
 
@@ -303,11 +391,13 @@ static void refuses_what_cannot_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_the_rollout),    cmocka_unit_test(repeats_to_the_bit),
-        cmocka_unit_test(continues_chunks),      cmocka_unit_test(falls_back_to_plain),
-        cmocka_unit_test(outlives_a_slow_pilot), cmocka_unit_test(outlives_a_failing_pilot),
-        cmocka_unit_test(runs_in_real_time),     cmocka_unit_test(ticks_while_the_pilot_hangs),
-        cmocka_unit_test(stops_when_asked),      cmocka_unit_test(refuses_what_cannot_be),
+        cmocka_unit_test(equals_the_rollout),     cmocka_unit_test(repeats_to_the_bit),
+        cmocka_unit_test(continues_chunks),       cmocka_unit_test(falls_back_to_plain),
+        cmocka_unit_test(outlives_a_slow_pilot),  cmocka_unit_test(outlives_a_failing_pilot),
+        cmocka_unit_test(runs_in_real_time),      cmocka_unit_test(ticks_while_the_pilot_hangs),
+        cmocka_unit_test(stops_when_asked),       cmocka_unit_test(rests_in_the_backups_hands),
+        cmocka_unit_test(outlives_a_silent_link), cmocka_unit_test(holds_without_a_pilot),
+        cmocka_unit_test(refuses_what_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
