@@ -110,8 +110,10 @@ static gb_loop_end come_to_rest(gb_loop *loop, int64_t due_ns)
     gb_servo *servo = loop->servo;
     if (!loop->options.envelope)
         return GB_LOOP_RUN_OVER;
-    if (loop->rest_ns == INT64_MIN)
+    if (loop->rest_ns == INT64_MIN) {
         loop->rest_ns = due_ns;
+        servo->still_ticks = 0;
+    }
     servo->coming_to_rest = true;
     bool rested = servo->still_ticks >= REST_TICKS || due_ns - loop->rest_ns >= REST_MOST_NS;
     return rested ? GB_LOOP_RUN_OVER : GB_LOOP_GOES_ON;
