@@ -7,6 +7,7 @@
 
 /* One stream of a map. Texts are "" when the map leaves them out. */
 typedef struct gb_link_stream {
+    int line;          /* of the file, for messages */
     const char *topic; /* dds, mqtt: where it is published */
     const char *type;  /* dds: "JointState", ...; mqtt: "json" or "number" */
     const char *field; /* dds, mqtt: the part of the message: "position" */

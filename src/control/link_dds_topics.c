@@ -26,17 +26,19 @@ static gb_status no_memory(const gb_link_map *map)
 }
 
 /* ROS 2 puts rt/ before topics: /joint_states is rt/joint_states. */
-static gb_status topic_name(const gb_link_map *map, const char *name, char out[TOPIC_BYTES])
+static gb_status
+topic_name(const gb_link_map *map, const gb_link_stream *link, char out[TOPIC_BYTES])
 {
     static const char legal[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/";
-    const char *body = *name == '/' ? name + 1 : name;
+    const char *name = link->topic, *body = *name == '/' ? name + 1 : name;
     size_t length = strlen(body);
     if (length == 0 || length + 4 > TOPIC_BYTES || body[strspn(body, legal)] ||
         body[length - 1] == '/' || strstr(body, "//"))
-        return gb_fail(GB_ERR_SCHEMA,
-                       "%s: topic \"%.200s\" is no ROS 2 topic; expected names of letters, digits "
-                       "and _ with / between them: /arm/joint_states",
-                       map->path, name);
+        return gb_fail(
+            GB_ERR_SCHEMA,
+            "%s:%d: topic \"%.200s\" is no ROS 2 topic; expected names of letters, digits "
+            "and _ with / between them: /arm/joint_states",
+            map->path, link->line, name);
     snprintf(out, TOPIC_BYTES, "rt/%s", body);
     return GB_OK;
 }
@@ -45,12 +47,12 @@ static gb_status topic_name(const gb_link_map *map, const char *name, char out[T
 static gb_status find_topic(const gb_link_map *map,
                             gb_dds_direction *d,
                             int i,
-                            const char *topic_of_map,
+                            const gb_link_stream *link,
                             gb_dds_topic **out)
 {
     char name[TOPIC_BYTES];
     const gb_dds_type *type = d->streams[i].type;
-    GB_TRY(topic_name(map, topic_of_map, name));
+    GB_TRY(topic_name(map, link, name));
     gb_dds_topic *t = d->topics;
     while (t < d->topics + d->topic_count && strcmp(t->name, name) != 0)
         t++;
@@ -64,8 +66,8 @@ static gb_status find_topic(const gb_link_map *map,
             return no_memory(map);
     }
     if (t->type != type)
-        return gb_fail(GB_ERR_SCHEMA, "%s: topic %s is both a %s and a %s; expected one type",
-                       map->path, topic_of_map, t->type->name, type->name);
+        return gb_fail(GB_ERR_SCHEMA, "%s:%d: topic %s is both a %s and a %s; expected one type",
+                       map->path, link->line, link->topic, t->type->name, type->name);
     *out = t;
     return GB_OK;
 }
@@ -84,7 +86,7 @@ gb_status gb_dds_direction_bind(const gb_link_map *map,
     for (int i = 0; i < stream_count; i++) {
         gb_dds_topic *t = NULL;
         GB_TRY(gb_dds_bind(map, &streams[i], &links[i], d.size, &d.streams[i]));
-        GB_TRY(find_topic(map, &d, i, links[i].topic, &t));
+        GB_TRY(find_topic(map, &d, i, &links[i], &t));
         t->streams[t->stream_count++] = i;
         d.size += streams[i].size;
     }

@@ -115,7 +115,7 @@ static gb_status wrong(const binding_stream *s, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    return gb_fail(GB_ERR_SCHEMA, "%s: stream \"%s\" (%s %s): %s", s->map->path,
+    return gb_fail(GB_ERR_SCHEMA, "%s:%d: stream \"%s\" (%s %s): %s", s->map->path, s->link->line,
                    s->stream->spec.name, s->link->type, s->link->field, message);
 }
 

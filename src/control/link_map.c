@@ -20,14 +20,23 @@ enum {
 
 /* What is being read, for messages. */
 typedef struct reading {
-    const char *name, *text;
-    size_t size;
+    const char *name;
     gb_link_map *map;
     const gb_raw_link_map *raw;
+    const gb_yaml_node *root; /* of the file, for lines */
 } reading;
 
 /* ---- messages -----------------------------------------------------------------------------------
  */
+
+static int line_of(const reading *r, const char *value_path)
+{
+    if (!r->root)
+        return 1;
+    bool exact = false;
+    const gb_yaml_node *node = gb_yaml_find(r->root, value_path, &exact);
+    return exact ? node->line : node->key_line;
+}
 
 GB_PRINTF(3, 4)
 static gb_status wrong(const reading *r, const char *value_path, const char *format, ...)
@@ -37,17 +46,8 @@ static gb_status wrong(const reading *r, const char *value_path, const char *for
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    gb_arena *arena = NULL;
-    gb_yaml_node *root = NULL;
-    int line = 1;
-    GB_TRY(gb_arena_create(0, &arena));
-    if (gb_yaml_tree(r->name, r->text, r->size, arena, &root) == GB_OK && root) {
-        bool exact = false;
-        const gb_yaml_node *node = gb_yaml_find(root, value_path, &exact);
-        line = exact ? node->line : node->key_line;
-    }
-    gb_arena_destroy(arena);
-    return gb_fail(GB_ERR_SCHEMA, "%s:%d: %s: %s", r->name, line, value_path, message);
+    return gb_fail(GB_ERR_SCHEMA, "%s:%d: %s: %s", r->name, line_of(r, value_path), value_path,
+                   message);
 }
 
 /* One stream of the file: where it stands and what is being made of it. */
@@ -132,7 +132,10 @@ static gb_status read_scale(const reading *r, const entry *e, const char *unit, 
 static gb_status
 read_link(const reading *r, const entry *e, const gb_plant_stream *stream, gb_link_stream *out)
 {
-    *out = (gb_link_stream){.topic = copy(r, e->raw->topic),
+    char path[64];
+    snprintf(path, sizeof path, "%s[%u].name", e->side, e->index);
+    *out = (gb_link_stream){.line = line_of(r, path),
+                            .topic = copy(r, e->raw->topic),
                             .type = copy(r, e->raw->type),
                             .field = copy(r, e->raw->field),
                             .sequence = copy(r, e->raw->sequence)};
@@ -331,8 +334,8 @@ static gb_status read_known(const reading *r,
     if (!links)
         return no_memory(r);
     for (int i = 0; i < count; i++)
-        links[i] =
-            (gb_link_stream){.topic = "", .type = "", .field = "", .sequence = "", .scale = 1};
+        links[i] = (gb_link_stream){
+            .line = 1, .topic = "", .type = "", .field = "", .sequence = "", .scale = 1};
     for (uint32_t i = 0; i < raw_count; i++) {
         entry e = {&raw[i], side, i, raw == r->raw->actions};
         gb_words words = {.written = raw[i].name};
@@ -476,18 +479,25 @@ static gb_status read_map(const reading *r)
 
 gb_status gb_link_map_parse(const char *name, const char *text, size_t size, gb_link_map **out)
 {
-    gb_arena *arena = NULL;
+    gb_arena *arena = NULL, *lines = NULL;
+    gb_yaml_node *root = NULL;
     void *raw = NULL;
     GB_TRY(gb_arena_create(0, &arena));
-    reading r = {name, text, size, gb_arena_alloc(arena, sizeof(gb_link_map)), NULL};
+    reading r = {.name = name, .map = gb_arena_alloc(arena, sizeof(gb_link_map))};
     gb_status status =
         r.map ? gb_yaml_load_text(name, text, size, &gb_link_map_schema, &raw) : GB_ERR_MEMORY;
+    if (status == GB_OK)
+        status = gb_arena_create(0, &lines);
+    if (status == GB_OK)
+        status = gb_yaml_tree(name, text, size, lines, &root);
     if (status == GB_OK) {
+        r.root = root;
         r.raw = raw;
         r.map->arena = arena;
         status = read_map(&r);
     }
     gb_yaml_free(&gb_link_map_schema, raw);
+    gb_arena_destroy(lines);
     if (status != GB_OK) {
         gb_arena_destroy(arena);
         return status;

@@ -53,8 +53,8 @@ static gb_status wrong(const gb_link_map *map, const member *m, const char *form
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    return gb_fail(GB_ERR_SCHEMA, "%s: stream \"%s\": %s", map->path, m->stream->spec.name,
-                   message);
+    return gb_fail(GB_ERR_SCHEMA, "%s:%d: stream \"%s\": %s", map->path, m->link->line,
+                   m->stream->spec.name, message);
 }
 
 static const char *topic_of(const member *m)
