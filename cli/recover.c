@@ -9,7 +9,9 @@
 static void name_output(const char *file, char *path, size_t size)
 {
     size_t length = strlen(file);
-    if (length > 5 && strcmp(file + length - 5, ".mcap") == 0)
+    if (length > 5 && strcmp(file + length - 5, ".part") == 0) /* a black box that was cut */
+        length -= 5;
+    if (length > 5 && strncmp(file + length - 5, ".mcap", 5) == 0)
         length -= 5;
     snprintf(path, size, "%.*s.recovered.mcap", (int)length, file);
 }

@@ -35,7 +35,7 @@ static gb_status replay(const char *path, const char *folder, outcome *o)
     if (status == GB_OK)
         status = gb_replay(path, folder ? gb_policy_make_model : NULL, model, hash, &o->result);
     gb_model_destroy(model);
-    if (status == GB_ERR_CORRUPT) {
+    if (status == GB_ERR_CORRUPT && o->result.records > 0) {
         o->broken = true;
         o->reason = gb_error_message();
         return GB_OK;

@@ -93,7 +93,7 @@ static gb_status find_stream(gb_box_reader *r)
         return gb_mcap_rewind(r->mcap, &only);
     }
     return gb_fail(GB_ERR_MISMATCH,
-                   "%s is no black box: it has no stream \"%s\"; genba run --blackbox writes one",
+                   "%s is no black box: it has no stream \"%s\"; genba run --log writes one",
                    r->origin, GB_BOX_STREAM);
 }
 
@@ -102,7 +102,10 @@ static gb_status read_header(gb_box_reader *r)
     gb_box_record first;
     bool have = false;
     GB_TRY(gb_box_reader_next(r, &first, &have));
-    if (!have || first.kind != GB_BOX_HEADER)
+    if (!have)
+        return gb_fail(GB_ERR_CORRUPT, "%s: no record is in it: it was cut within its first second",
+                       r->origin);
+    if (first.kind != GB_BOX_HEADER)
         return gb_fail(GB_ERR_CORRUPT, "%s: the black box does not begin with its header",
                        r->origin);
     GB_TRY(gb_box_header_parse(first.bytes, first.size, r->arena, &r->header));

@@ -312,7 +312,12 @@ static void test_no_black_box(void **state)
     assert_int_equal(gb_replay("/nowhere/x.mcap", NULL, NULL, NULL, &result), GB_ERR_IO);
 }
 
-/* ---- torture ---- */
+/* ---- torture: a file of 60 ticks that is kept, so that the format stays what it is
+ * ----------------
+ */
+
+#define GOLDEN GENBA_SOURCE_DIR "/test/golden/blackbox/small.mcap"
+#define GOLDEN_HEAD "c57b86d689edb91dfba6aec56775643cce9511ae0b6000d8b56fedfe62047cb7"
 
 static unsigned char *read_file(const char *path, size_t *size)
 {
@@ -329,20 +334,19 @@ static gb_status replay_memory(const unsigned char *data, size_t size, gb_replay
 {
     gb_bytes_in *bytes = NULL;
     assert_int_equal(gb_bytes_in_memory(data, size, "memory", &bytes), GB_OK);
-    return gb_replay_bytes(bytes, box_make, &box_gain, "00ff", out);
+    return gb_replay_bytes(bytes, NULL, NULL, NULL, out); /* sines differ between libraries */
 }
 
 /* A flipped or missing byte is never taken for the run that was. */
 static void test_every_byte(void **state)
 {
     (void)state;
-    char path[128];
     size_t size = 0;
     gb_replay_result whole, result;
-    name_file(path, sizeof path, "small.mcap");
-    record(path, 60, 0);
-    unsigned char *data = read_file(path, &size);
+    unsigned char *data = read_file(GOLDEN, &size);
     assert_int_equal(replay_memory(data, size, &whole), GB_OK);
+    assert_string_equal(whole.last_hash, GOLDEN_HEAD);
+    assert_int_equal(whole.ticks, 60);
     for (size_t i = 0; i < size; i++) {
         data[i] ^= (unsigned char)(1u << i % 8);
         if (replay_memory(data, size, &result) == GB_OK) {
