@@ -43,6 +43,7 @@ int bench_mcap(const bench_options *options);
 int bench_safety(const bench_options *options);
 int bench_pilot(const bench_options *options);
 int bench_servo(const bench_options *options);
+int bench_plant(const bench_options *options);
 int bench_train(const bench_options *options);
 int bench_window(const bench_options *options);
 

@@ -23,6 +23,7 @@ static const struct {
     {"window", "512 rows x 8 channels at random places of a store, on one core", bench_window},
     {"train", "a 10.8 M-parameter language model against PyTorch", bench_train},
     {"csv", "a table of numbers in text into a store, against DuckDB writing Parquet", bench_csv},
+    {"plant", "simulated machines against real time, and a picture of their cameras", bench_plant},
     {"mcap", "recording files: write and read of numeric streams", bench_mcap},
     {"clean", "units, ranges, times and spikes between a reader and a sink", bench_clean},
     {"language", "a byte-level model and its twin in PyTorch on the same batches", bench_language},
