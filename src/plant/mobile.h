@@ -82,6 +82,14 @@ typedef struct gb_mobile_field {
 void gb_mobile_grid_build(const gb_mobile_map *map, gb_mobile_grid *out);
 /* Sethian 1996, "A fast marching level set method for monotonically advancing fronts". */
 void gb_mobile_field_solve(const gb_mobile_grid *grid, double x, double y, gb_mobile_field *out);
+/* The same, as far as the place (until_x, until_y) and a little beyond; farther off costs are too
+ * high or BLOCKED. */
+void gb_mobile_field_solve_to(const gb_mobile_grid *grid,
+                              double x,
+                              double y,
+                              double until_x,
+                              double until_y,
+                              gb_mobile_field *out);
 double gb_mobile_field_cost(const gb_mobile_field *field, double x, double y);
 /* Walks length_m down the field from (x, y), or to the goal. */
 void gb_mobile_field_descend(const gb_mobile_field *field, double length_m, double *x, double *y);

@@ -8,7 +8,7 @@
 
 #define RACK_LENGTH_M 2.0
 #define RACK_DEPTH_M 0.8
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define BEYOND 3.0f /* cost up to which a field is exact around the place it was asked for */
 
 /* ---- layouts ----------------------------------------------------------------------------------
  */
@@ -209,6 +209,18 @@ static void relax(const gb_mobile_grid *grid, gb_mobile_field *field, int i, int
 
 void gb_mobile_field_solve(const gb_mobile_grid *grid, double x, double y, gb_mobile_field *out)
 {
+    gb_mobile_field_solve_to(grid, x, y, NAN, NAN, out);
+}
+
+void gb_mobile_field_solve_to(const gb_mobile_grid *grid,
+                              double x,
+                              double y,
+                              double until_x,
+                              double until_y,
+                              gb_mobile_field *out)
+{
+    int until = isnan(until_x) ? -1 : cell_of(until_x, until_y);
+    float limit = GB_MOBILE_BLOCKED;
     for (int i = 0; i < GB_MOBILE_CELLS; i++) {
         out->cost[i] = GB_MOBILE_BLOCKED;
         out->place[i] = -1;
@@ -221,6 +233,10 @@ void gb_mobile_field_solve(const gb_mobile_grid *grid, double x, double y, gb_mo
     put(out, out->heap_count++, goal);
     while (out->heap_count > 0) {
         int cell = pop(out);
+        if (out->cost[cell] > limit)
+            break;
+        if (cell == until)
+            limit = out->cost[cell] + BEYOND;
         int i = cell % GB_MOBILE_CELLS_X, j = cell / GB_MOBILE_CELLS_X;
         relax(grid, out, i - 1, j);
         relax(grid, out, i + 1, j);

@@ -73,7 +73,8 @@ static void plan(gb_mobile *machine, double aim[2], double *allowed)
             avoid(&machine->plan_grid, person, shun);
         *allowed = fmin(*allowed, gb_mobile_allowed_speed(gap));
     }
-    gb_mobile_field_solve(&machine->plan_grid, machine->goal[0], machine->goal[1], &machine->plan);
+    gb_mobile_field_solve_to(&machine->plan_grid, machine->goal[0], machine->goal[1], machine->x,
+                             machine->y, &machine->plan);
     double x = machine->x, y = machine->y;
     gb_mobile_field_descend(&machine->plan, AIM_M, &x, &y);
     double c = cos(machine->heading_rad), s = sin(machine->heading_rad);
