@@ -202,7 +202,7 @@ static void ranges_of_mujoco(void **state)
     (void)state;
     gb_plant *plant = new_plant();
     gb_mobile *machine = machine_of(plant);
-    for (uint64_t seed = 0; seed < 40; seed++) {
+    for (uint64_t seed = 0; seed < 20; seed++) {
         assert_int_equal(gb_plant_reset(plant, seed, NULL), GB_OK);
         run_steps(plant, seed, 0, (int)(seed % 7) * 4);
         gb_mobile_place(machine);
@@ -226,7 +226,7 @@ static void people_are_told_from_racks(void **state)
     gb_plant *plant = new_plant();
     gb_mobile *machine = machine_of(plant);
     int seen = 0, missed = 0, false_alarms = 0;
-    for (uint64_t seed = 0; seed < 200; seed++) {
+    for (uint64_t seed = 0; seed < 120; seed++) {
         double observation[SIZE], with[GB_MOBILE_BEAMS], without[GB_MOBILE_BEAMS];
         assert_int_equal(gb_plant_reset(plant, seed, observation), GB_OK);
         gb_mobile_true_scan(machine, with);
@@ -241,7 +241,7 @@ static void people_are_told_from_racks(void **state)
         missed += nearest < 5.0 && gap > nearest + 0.2;
         false_alarms += gap < nearest - 0.1;
     }
-    assert_true(seen > 60);
+    assert_true(seen > 40);
     assert_true(missed * 20 <= seen); /* half hidden by a rack and close to it */
     assert_int_equal(false_alarms, 0);
     gb_plant_destroy(plant);
@@ -295,7 +295,7 @@ static void a_standing_robot_is_not_at_fault(void **state)
     (void)state;
     gb_plant *plant = new_plant();
     const double still[2] = {0.0, 0.0};
-    for (uint64_t seed = 0; seed < 20; seed++) {
+    for (uint64_t seed = 0; seed < 3; seed++) {
         assert_int_equal(gb_plant_reset(plant, seed, NULL), GB_OK);
         set_person(plant, 0.6);
         gb_plant_result result = {0};
@@ -350,7 +350,7 @@ static void the_teacher_arrives(void **state)
     (void)state;
     gb_plant *plant = new_plant();
     int succeeded = 0;
-    for (uint64_t seed = 0; seed < 30; seed++) {
+    for (uint64_t seed = 0; seed < 24; seed++) {
         assert_int_equal(gb_plant_reset(plant, 5000 + seed, NULL), GB_OK);
         gb_plant_result result = {0};
         while (!result.done) {
@@ -361,7 +361,7 @@ static void the_teacher_arrives(void **state)
         assert_false(result.failed);
         succeeded += result.success;
     }
-    assert_true(succeeded >= 27);
+    assert_true(succeeded >= 21);
     gb_plant_destroy(plant);
 }
 
