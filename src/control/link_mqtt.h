@@ -29,7 +29,7 @@ typedef struct gb_mqtt_topic {
     char *name; /* with what the URL puts before it */
     gb_packet_order order;
     uint64_t session;
-    int late;
+    int late; /* old numbers in a row */
     bool heard;
 } gb_mqtt_topic;
 

@@ -83,7 +83,7 @@ static gb_packet_verdict arrange(gb_mqtt_end *e, gb_mqtt_topic *t, uint64_t coun
     int64_t lost = 0;
     gb_packet_header header = {.session = t->session, .sequence = counted};
     gb_packet_verdict verdict = gb_packet_arrange(&t->order, &header, &lost);
-    t->late = verdict == GB_PACKET_LATE ? t->late + 1 : 0;
+    t->late = verdict == GB_PACKET_NEW ? 0 : t->late + 1;
     if (t->late >= LATE_MOST || (counted == 1 && t->order.newest > GB_PACKET_WINDOW)) {
         header.session = ++t->session;
         t->late = 0;

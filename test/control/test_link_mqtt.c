@@ -188,6 +188,14 @@ static void messages_pass_both_ways(void **state)
     assert_int_equal(counts.misshapen, 1);
     assert_true(counts.repeated >= 2); /* one copy, one retained */
 
+    uint64_t before = s.observation.sequence;
+    for (int n = 1; n <= 40; n++) { /* it starts anew and counts from 1: heard before 40 */
+        char payload[64];
+        snprintf(payload, sizeof payload, "{\"a\":1,\"b\":%d,\"n\":%d}", n, n % 5 + 1);
+        publish(&c, "plant/oven", payload, false);
+        wait_ms(5);
+    }
+    assert_true(receive_within(link, &s, 5000, NULL) && s.observation.sequence > before);
     double command[2] = {1.0 / 3, -0.0};
     link->ops->send(link, command, 7, 0);
     for (int i = 0; i < 5000 && !c.heard; i++)
