@@ -151,7 +151,6 @@ static inline void machine_transmit(void *context, int channel, const void *byte
 typedef struct served {
     gb_link_serve_options options;
     gb_link_serve_counts counts;
-    volatile int stop;
     _Atomic bool is_ready;
     gb_status status;
     char message[512];

@@ -47,7 +47,7 @@ static void run_over(const char *here, const char *there)
     served s = {.options = {.plant = "pusht",
                             .url = there,
                             .map_path = map.path,
-                            .duration_ns = 6000000000LL,
+                            .duration_ns = 5500000000LL,
                             .faults = {.drop = 0.05,
                                        .duplicate = 0.05,
                                        .reorder = 0.05,
@@ -57,7 +57,6 @@ static void run_over(const char *here, const char *there)
                                        .cut_from_ns = 1000000000,
                                        .cut_ns = 1000000000,
                                        .seed = 11}}};
-    s.options.stop = &s.stop;
     serve_start(&s);
     gb_control_options options = gb_control_options_defaults();
     gb_control_result result;
@@ -67,7 +66,6 @@ static void run_over(const char *here, const char *there)
     options.seconds = 4;
     options.priority = 0;
     OK(gb_control_run(&options, &result));
-    s.stop = 1;
     serve_join(&s);
     gb_link_counts c;
     link->ops->counts(link, &c);
