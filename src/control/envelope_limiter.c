@@ -107,12 +107,10 @@ bool gb_axis_apply(const gb_axis_limits *limits,
 }
 
 /* The move that ends exactly at `target`. */
-static gb_axis_state direct(const gb_axis_limits *limits, const gb_axis_state *state, double target)
+static gb_axis_state direct(const gb_axis_state *state, double target)
 {
-    gb_axis_state next = {.x = target};
-    next.d1 = limits->order >= 1 ? target - state->x : 0.0;
-    next.d2 = limits->order >= 2 ? next.d1 - state->d1 : 0.0;
-    return next;
+    double d1 = target - state->x;
+    return (gb_axis_state){.x = target, .d1 = d1, .d2 = d1 - state->d1};
 }
 
 static uint32_t
@@ -167,7 +165,7 @@ static bool is_good(const gb_axis_limits *limits,
         return false;
     if (sign * (aim(limits, &next, lead) - target) > 0.0)
         return false;
-    if (slow < 1.0 && next.stop.peak > slow * limits->most[1])
+    if (next.stop.peak > slow * limits->most[1])
         return false;
     *out = next;
     return true;
@@ -180,7 +178,7 @@ uint32_t gb_axis_choose(const gb_axis_limits *limits,
                         double slow,
                         gb_axis_state *out)
 {
-    gb_axis_state next = direct(limits, state, target);
+    gb_axis_state next = direct(state, target);
     bool slowed = limits->order >= 1 && slow < 1.0 && fabs(next.d1) > slow * limits->most[1];
     if (!slowed && settle(limits, state, &next)) {
         *out = next;

@@ -5,7 +5,8 @@
 #include <math.h>
 
 enum {
-    TICKS_MAX = 1000000000 /* of a phase: keeps counts in an int */
+    TICKS_MAX = 1000000000, /* of a phase: keeps counts in an int */
+    NEIGHBOURS = 7          /* of a hump's lengths that are tried */
 };
 
 /* ---- second order: |d2| is limited, |d3| is not ------------------------------------------------
@@ -49,11 +50,12 @@ static bool hump_fits(const gb_axis_limits *limits, hump *h)
 /* The lengths that the continuous problem has, rounded up, then their neighbours. */
 static bool hump_find(const gb_axis_limits *limits, hump *h)
 {
-    static const int neighbours[][2] = {{0, 0}, {0, -1}, {1, -1}, {1, 0}, {0, 1}, {1, 1}, {2, 0}};
+    static const int neighbours[NEIGHBOURS][2] = {{0, 0}, {0, -1}, {1, -1}, {1, 0},
+                                                  {0, 1}, {1, 1},  {2, 0}};
     double jerk = limits->most[3];
     double p = fmin(limits->most[2], sqrt(fmax(0.0, jerk * h->v + h->a * h->a / 2.0)));
     double n1 = fmax(1.0, ceil((p + h->a) / jerk)), n3 = fmax(1.0, ceil(p / jerk));
-    for (size_t i = 0; i < sizeof neighbours / sizeof *neighbours; i++) {
+    for (int i = 0; i < NEIGHBOURS; i++) {
         h->n1 = n1 + neighbours[i][0];
         h->n3 = fmax(1.0, n3 + neighbours[i][1]);
         double sum = h->v + h->a * (h->n1 - 1.0) / 2.0;
@@ -94,11 +96,9 @@ static void hump_reach(const hump *h, double *low, double *peak)
      * at too, so that rounding the root does no harm. */
     double b = h->a + c / 2.0;
     double root = -2.0 * h->v / (b + sqrt(fmax(0.0, b * b - 2.0 * c * h->v)));
-    for (int around = -1; around <= 2; around++) {
-        double k = floor(root) + around;
+    for (double k = floor(root) - 1.0; k <= floor(root) + 1.0; k++)
         if (k >= 0.0 && k <= h->n1)
             *low = fmin(*low, gone(h->v, h->a, c, k));
-    }
 }
 
 static bool

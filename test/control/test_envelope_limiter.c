@@ -45,8 +45,10 @@ static void each_limit_has_its_reason(void **state)
         {"    velocity: [1]\n", 0.02, GB_LIMIT_VELOCITY, 0.01},
         {"    velocity: [1]\n    acceleration: [4]\n", 0.0005, GB_LIMIT_ACCELERATION, 0.0004},
         {"", 1.5, GB_LIMIT_POSITION, 1.0},
+        {"    velocity: [1]\n    acceleration: [4]\n    jerk: [40]\n", 0.0003, GB_LIMIT_JERK,
+         0.00004},
     };
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         char text[1024];
         snprintf(text, sizeof text, HEAD ARM_POSITION "%s" BASE GRIP "sensors:\n" WATCH,
                  cases[i].limits);
@@ -61,6 +63,21 @@ static void each_limit_has_its_reason(void **state)
             bench_close(&b);
         }
     }
+}
+
+static void a_proposal_may_break_all_limits(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    for (double sign = -1; sign <= 1; sign += 2) {
+        bench_rewind(&b);
+        b.proposal[0] = sign * 1.5;
+        tick(&b);
+        assert_int_equal(b.verdict.reasons, 1u << GB_LIMIT_POSITION | 1u << GB_LIMIT_VELOCITY |
+                                                1u << GB_LIMIT_ACCELERATION | 1u << GB_LIMIT_JERK);
+    }
+    bench_close(&b);
 }
 
 static void velocity_and_force_commands_have_their_own_derivatives(void **state)
@@ -156,6 +173,7 @@ int main(void)
         cmocka_unit_test(a_proposal_within_limits_passes_exactly),
         cmocka_unit_test(jerk_is_limited_first),
         cmocka_unit_test(each_limit_has_its_reason),
+        cmocka_unit_test(a_proposal_may_break_all_limits),
         cmocka_unit_test(velocity_and_force_commands_have_their_own_derivatives),
         cmocka_unit_test(a_far_target_is_reached_without_overshoot),
         cmocka_unit_test(it_stops_before_the_position_limit),
