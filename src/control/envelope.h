@@ -114,7 +114,7 @@ typedef struct gb_region_rule {
 
 typedef struct gb_sensor_state {
     bool seen;
-    int64_t time_ns, changed_ns;
+    int64_t changed_ns;
     double *last; /* [size] */
 } gb_sensor_state;
 
@@ -172,7 +172,7 @@ void gb_envelope_monitor_reset(gb_envelope *envelope);
 /* Whether people are too near to move at all (a bit, or 0). envelope_people.c */
 uint32_t
 gb_envelope_people(const gb_envelope *envelope, const gb_envelope_input *input, gb_margin *margin);
-/* How much of the proposed speed the distance to people allows, 0..1. */
+/* How much of the proposed speed the distance to people allows; 1 and more: all. */
 double gb_envelope_slow(const gb_envelope *envelope, const gb_envelope_input *input);
 /* Whether envelope->next could not be stopped before people, and the moves that brake hardest. */
 bool gb_envelope_too_fast(const gb_envelope *envelope, const gb_envelope_input *input);

@@ -9,7 +9,7 @@ void gb_envelope_monitor_reset(gb_envelope *envelope)
 {
     for (int i = 0; i < envelope->sensor_count; i++) {
         envelope->states[i].seen = false;
-        envelope->states[i].time_ns = envelope->states[i].changed_ns = INT64_MIN;
+        envelope->states[i].changed_ns = INT64_MIN;
     }
     envelope->late_in_a_row = 0;
 }
@@ -47,7 +47,7 @@ static uint32_t judge_range(const gb_sensor_rule *rule, const double *values, gb
     return bits;
 }
 
-/* Compares a new sample with the one before. */
+/* Compares a sample with the one of the tick before; the same one again is no step. */
 static uint32_t judge_step(const gb_sensor_rule *rule, gb_sensor_state *state, const double *values)
 {
     if (!rule->max_step)
@@ -84,8 +84,7 @@ static uint32_t judge_sensor(const gb_sensor_rule *rule,
     if (!all_finite(values, rule->size))
         return bits | GB_BIT(GB_LIMIT_SENSOR_NAN);
     bits |= judge_range(rule, values, margin);
-    bool is_new = !state->seen || time_ns != state->time_ns;
-    if (state->seen && is_new)
+    if (state->seen)
         bits |= judge_step(rule, state, values);
     size_t bytes = (size_t)rule->size * sizeof(double);
     if (!state->seen || memcmp(values, state->last, bytes) != 0)
@@ -93,7 +92,6 @@ static uint32_t judge_sensor(const gb_sensor_rule *rule,
     if (rule->stuck_ns > 0 && input->now_ns - state->changed_ns > rule->stuck_ns)
         bits |= GB_BIT(GB_LIMIT_SENSOR_STUCK);
     memcpy(state->last, values, bytes);
-    state->time_ns = time_ns;
     state->seen = true;
     return bits;
 }

@@ -89,7 +89,7 @@ double gb_envelope_slow(const gb_envelope *envelope, const gb_envelope_input *in
     protective(rule, m, &linear, &square);
     double room = fmax(0.0, nearest(rule, input) - at_rest(rule));
     double part = 2.0 * room / (linear + sqrt(linear * linear + 4.0 * square * room));
-    return fmin(1.0, fmax(part, rule->standing / speed));
+    return fmax(part, rule->standing / speed);
 }
 
 bool gb_envelope_too_fast(const gb_envelope *envelope, const gb_envelope_input *input)

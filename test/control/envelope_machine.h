@@ -64,7 +64,7 @@ static const gb_plant_info machine = {
 #define HEAD "machine: bench\ncommands:\n"
 #define GOOD HEAD ARM BASE GRIP "sensors:\n" WATCH
 
-static inline gb_status load_text(const char *text, gb_envelope **out)
+static inline gb_status load_for(const char *text, const gb_plant_info *info, gb_envelope **out)
 {
     char path[64];
     snprintf(path, sizeof path, "/tmp/genba_envelope_%d.yaml", (int)getpid());
@@ -72,9 +72,14 @@ static inline gb_status load_text(const char *text, gb_envelope **out)
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
-    gb_status status = gb_envelope_load(path, &machine, TICK_NS, out);
+    gb_status status = gb_envelope_load(path, info, TICK_NS, out);
     unlink(path);
     return status;
+}
+
+static inline gb_status load_text(const char *text, gb_envelope **out)
+{
+    return load_for(text, &machine, out);
 }
 
 /* Time, measurement and the last verdict of a run of ticks. */

@@ -188,6 +188,38 @@ static void margins_say_what_is_nearest(void **state)
     bench_close(&b);
 }
 
+static void margins_are_parts_of_the_limit(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, SENSOR("max_force: [12]"));
+    b.proposal[3] = 15; /* the middle of its range */
+    ticks(&b, 40);
+    b.values[3] = -9;
+    tick(&b);
+    assert_near(b.verdict.margin, 0.25);
+    assert_int_equal(b.verdict.margin_limit, GB_LIMIT_FORCE);
+    b.values[3] = 0;
+    b.input.now_ns += 40 * MS - TICK_NS; /* nothing new for 40 ms of 50 */
+    b.input.now_ns += TICK_NS;
+    gb_envelope_tick(b.envelope, &b.input, b.command, &b.verdict);
+    assert_near(b.verdict.margin, 0.2);
+    assert_int_equal(b.verdict.margin_limit, GB_LIMIT_OBSERVATION_AGE);
+    assert_int_equal(b.verdict.margin_index, -1);
+    bench_close(&b);
+}
+
+static void lateness_is_judged_only_where_declared(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    b.input.late_ns = 1000 * MS;
+    ticks(&b, 20);
+    assert_mode(&b, GB_MODE_PASS);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +232,8 @@ int main(void)
         cmocka_unit_test(an_angle_may_pass_its_end),
         cmocka_unit_test(a_value_that_never_changes_is_stuck),
         cmocka_unit_test(margins_say_what_is_nearest),
+        cmocka_unit_test(margins_are_parts_of_the_limit),
+        cmocka_unit_test(lateness_is_judged_only_where_declared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,9 +144,12 @@ static void positions_stop_at_one_distance(void **state)
     ticks(&b, 100);
     assert_mode(&b, GB_MODE_CLAMP);
     b.values[4] = constant - 1e-6;
+    double before = b.command[0];
     tick(&b);
     assert_mode(&b, GB_MODE_BACKUP);
     assert_only(&b, GB_LIMIT_SEPARATION);
+    ticks(&b, 100);
+    assert_true(b.command[0] >= before); /* it stops; it does not go elsewhere */
     bench_close(&b);
 }
 
@@ -161,6 +164,152 @@ static void an_unreadable_distance_is_not_read(void **state)
     bench_close(&b);
 }
 
+/* ---- two wheels and three beams -----------------------------------------------------------------
+ */
+
+static const gb_plant_stream twin_observations[] = {{STREAM("scan", "m", 3)}};
+static const gb_plant_stream twin_actions[] = {{STREAM("wheels", "rad/s", 2)}};
+static const gb_plant_info twin_machine = {
+    .name = "twin",
+    .period_ns = TICK_NS,
+    .tick_ns = TICK_NS,
+    .observation_stream_count = 1,
+    .action_stream_count = 1,
+    .observation_streams = twin_observations,
+    .action_streams = twin_actions,
+    .observation_size = 3,
+    .action_size = 2,
+};
+#define TWIN                                                                                       \
+    "machine: twin\ncommands:\n"                                                                   \
+    "  - {stream: wheels, kind: velocity, unit: rad/s, low: [-10], high: [10], acceleration: "     \
+    "[25]}\n"                                                                                      \
+    "sensors:\n  - {stream: scan, unit: m, max_age_ms: 50}\n"                                      \
+    "people: {distance: scan, unit: m, separation: 0.4, person_speed: 1.6, reaction_ms: 300, "     \
+    "braking: 1.8, standing: 0.1, speed_of: wheels, per_unit: [0.05]}\n"
+
+static void twin_open(bench *b)
+{
+    memset(b, 0, sizeof *b);
+    assert_int_equal(load_for(TWIN, &twin_machine, &b->envelope), GB_OK);
+    bench_rewind(b);
+}
+
+static void look(bench *b, double gap)
+{
+    b->values[0] = b->values[1] = b->values[2] = gap;
+}
+
+static double twin_need(const double *c)
+{
+    double speed = fabs(0.05 * (c[0] + c[1])), stop = fmax(fabs(c[0]), fabs(c[1])) * 0.1 / BRAKING;
+    return PERSON * (REACTION + stop) + speed * REACTION + speed * stop / 2 + SEPARATION;
+}
+
+/* Drives far from people until the wheels turn as wanted. */
+static void spin_up(bench *b, double left, double right)
+{
+    bench_rewind(b);
+    look(b, 20);
+    b->proposal[0] = left;
+    b->proposal[1] = right;
+    ticks(b, 60);
+    assert_near(b->command[0], left);
+    assert_near(b->command[1], right);
+}
+
+static void the_nearest_beam_counts_and_the_way_is_kept(void **state)
+{
+    (void)state;
+    bench b;
+    twin_open(&b);
+    const double ways[][2] = {{10, 10}, {10, 4}, {-4, -10}, {9, -2}};
+    for (int w = 0; w < 4; w++)
+        for (int beam = 0; beam < 3; beam++) {
+            bench_rewind(&b);
+            look(&b, 9);
+            b.values[beam] = 1.3;
+            memcpy(b.proposal, ways[w], sizeof ways[w]);
+            ticks(&b, 80);
+            assert_mode(&b, GB_MODE_SLOW);
+            assert_near(twin_need(b.command), 1.3);
+            assert_near(b.command[0] * ways[w][1], b.command[1] * ways[w][0]);
+        }
+    bench_close(&b);
+}
+
+static void wheels_brake_in_proportion(void **state)
+{
+    (void)state;
+    bench b;
+    twin_open(&b);
+    const double ways[][2] = {{10, 4}, {4, -10}, {-10, -10}};
+    for (int w = 0; w < 3; w++) {
+        spin_up(&b, ways[w][0], ways[w][1]);
+        look(&b, 0.3);
+        for (int t = 1; t <= 40; t++) {
+            tick(&b);
+            assert_mode(&b, GB_MODE_BACKUP);
+            double part = fmax(0, 1 - 0.25 * t / 10); /* 25 rad/s^2 of 10 rad/s */
+            assert_near(b.command[0], ways[w][0] * part);
+            assert_near(b.command[1], ways[w][1] * part);
+        }
+    }
+    bench_close(&b);
+}
+
+/* A turn on the spot harms nobody, but the way to it leads through commands that would. */
+static void the_way_to_a_harmless_command_is_watched(void **state)
+{
+    (void)state;
+    bench b;
+    twin_open(&b);
+    const double from[2] = {10, 2};
+    spin_up(&b, from[0], from[1]);
+    look(&b, twin_need(from) - 0.1);
+    b.proposal[1] = -10;
+    tick(&b);
+    assert_mode(&b, GB_MODE_SLOW);
+    assert_near(b.command[0], 9.75);
+    assert_near(b.command[1], 1.95);
+    spin_up(&b, from[0], from[1]); /* with more room, it may */
+    look(&b, twin_need(from));
+    b.proposal[1] = -10;
+    tick(&b);
+    assert_near(b.command[0], 10);
+    assert_near(b.command[1], 1.75);
+    spin_up(&b, 1.8, 1.8); /* a little above standing */
+    look(&b, 0.41);
+    b.proposal[0] = 10;
+    b.proposal[1] = -10;
+    tick(&b);
+    assert_near(b.command[0], 1.55);
+    assert_near(b.command[1], 1.55);
+    ticks(&b, 200);
+    assert_mode(&b, GB_MODE_PASS);
+    bench_close(&b);
+}
+
+static void creeping_is_at_the_standing_speed(void **state)
+{
+    (void)state;
+    bench b;
+    twin_open(&b);
+    look(&b, 0.41);
+    b.proposal[0] = b.proposal[1] = 1.5; /* 0.15 m/s */
+    ticks(&b, 50);
+    assert_mode(&b, GB_MODE_SLOW);
+    assert_near(b.command[0], 1);
+    b.proposal[0] = b.proposal[1] = 1;
+    ticks(&b, 50);
+    assert_mode(&b, GB_MODE_PASS);
+    b.proposal[0] = -10;
+    b.proposal[1] = 10;
+    ticks(&b, 100);
+    assert_mode(&b, GB_MODE_PASS);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +321,10 @@ int main(void)
         cmocka_unit_test(it_rests_before_a_person_who_walks_up),
         cmocka_unit_test(positions_stop_at_one_distance),
         cmocka_unit_test(an_unreadable_distance_is_not_read),
+        cmocka_unit_test(the_nearest_beam_counts_and_the_way_is_kept),
+        cmocka_unit_test(wheels_brake_in_proportion),
+        cmocka_unit_test(the_way_to_a_harmless_command_is_watched),
+        cmocka_unit_test(creeping_is_at_the_standing_speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
