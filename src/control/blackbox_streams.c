@@ -243,11 +243,13 @@ static gb_status append_columns(
     gb_box_streams *s, int stream, const gb_tick *const *ticks, int64_t count, int from, int size)
 {
     gb_value_type type = gb_recording_writer_spec(s->writer, stream)->value_type;
+    int first_command = s->machine->observation_size + s->machine->action_size;
     for (int64_t i = 0; i < count; i++) {
         const double *numbers = (const double *)(ticks[i] + 1) + from;
+        bool unsent = ticks[i]->verdict.blind && from >= first_command;
         s->time_ns[i] = ticks[i]->wall_ns;
         for (int k = 0; k < size; k++)
-            put_value(s->values, i * size + k, type, numbers[k]);
+            put_value(s->values, i * size + k, type, unsent ? NAN : numbers[k]);
     }
     return append(s, stream, count);
 }

@@ -181,6 +181,7 @@ static void command_unguarded(gb_servo *servo, bool proposed, gb_verdict *verdic
     }
     verdict->mode = GB_MODE_BACKUP;
     verdict->reasons = 1u << GB_LIMIT_PROPOSAL;
+    verdict->blind = !servo->begun; /* nothing is sent yet */
 }
 
 static void decide_command(gb_servo *servo, bool proposed)
