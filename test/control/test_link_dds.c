@@ -418,6 +418,7 @@ static void a_plant_plays_the_machine(void **state)
         remove_map(&map);
         skip();
     }
+    volatile int stop = 0;
     served machine = {.options = {.plant = "pusht",
                                   .url = "dds://87",
                                   .map_path = map.path,
@@ -427,7 +428,7 @@ static void a_plant_plays_the_machine(void **state)
                                              .corrupt = 0.1,
                                              .jitter_ns = 5000000,
                                              .seed = 1},
-                                  .stop = &machine.stop}};
+                                  .stop = &stop}};
     serve_start(&machine);
     seen s;
     seen_init(&s);
@@ -441,7 +442,7 @@ static void a_plant_plays_the_machine(void **state)
         there |= s.observation.sequence && hypot(s.values[0] - 256, s.values[1] - 128) < 2;
         dds_sleep_ms(5);
     }
-    machine.stop = 1;
+    stop = 1;
     serve_join(&machine);
     gb_link_close(link);
     remove_map(&map);
