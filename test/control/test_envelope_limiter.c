@@ -167,6 +167,26 @@ static void a_moving_target_is_caught(void **state)
     bench_close(&b);
 }
 
+/* 0.7 of 1 rad/s leaves 0.3. */
+static void the_margin_is_of_the_nearest_limit(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM_POSITION "    velocity: [1]\n" BASE GRIP "sensors:\n" WATCH);
+    b.proposal[2] = 0.5; /* the middle of -1 to 2 */
+    b.proposal[3] = 15;
+    ticks(&b, 60);
+    for (double sign = -1; sign <= 1; sign += 2) {
+        b.proposal[0] = b.command[0] + sign * 0.007;
+        tick(&b);
+        assert_mode(&b, GB_MODE_PASS);
+        assert_near(b.verdict.margin, 0.3);
+        assert_int_equal(b.verdict.margin_limit, GB_LIMIT_VELOCITY);
+        assert_int_equal(b.verdict.margin_index, 0);
+    }
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +199,7 @@ int main(void)
         cmocka_unit_test(it_stops_before_the_position_limit),
         cmocka_unit_test(the_first_command_starts_where_the_machine_is),
         cmocka_unit_test(a_moving_target_is_caught),
+        cmocka_unit_test(the_margin_is_of_the_nearest_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

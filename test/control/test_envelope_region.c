@@ -217,6 +217,51 @@ static void a_retreat_keeps_out_too(void **state)
     bench_close(&b);
 }
 
+/* 0.05 m below a cylinder of radius 0.2 with a ball of 0.1, the rim is 0.0866 m away. */
+static void rims_are_round(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, TABLE("  points: [{link: 1, at: [0, 0, -0.05], radius: 0.1}]\n",
+                         "  keep_out: [{kind: cylinder, from: [0.5, 0, 0], to: [0.5, 0, 1], "
+                         "radius: 0.2}]\n"));
+    drive(&b, 0.9, 0, 600);
+    double rest = 0.5 - 0.2 - sqrt(0.01 - 0.0025);
+    assert_true(b.command[0] <= rest + 1e-9 && b.command[0] > rest - 0.005);
+    bench_close(&b);
+}
+
+/* 50 rad/s is 0.5 a tick: further than the wall is thick. */
+static void nothing_jumps_through_a_thin_wall(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM_POSITION
+               "    velocity: [50]\n" BASE GRIP "sensors:\n" WATCH SLIDES POINT
+               "  keep_out: [{kind: box, low: [0.3, -9, -1], high: [0.32, 9, 1]}]\n");
+    b.proposal[0] = 0.9;
+    for (int i = 0; i < 50; i++) {
+        tick(&b);
+        assert_true(b.command[0] <= 0.3);
+    }
+    assert_true(b.command[0] > 0.2);
+    bench_close(&b);
+}
+
+static void the_margin_is_of_the_narrowest_box(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b,
+               TABLE(POINT, "  allowed: [{kind: box, low: [-0.5, -9, -1], high: [0.5, 9, 1]}]\n"));
+    b.proposal[3] = 15;
+    drive(&b, 0.25, 0, 300);
+    assert_mode(&b, GB_MODE_PASS);
+    assert_near(b.verdict.margin, 0.5);
+    assert_int_equal(b.verdict.margin_limit, GB_LIMIT_WORKSPACE);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +274,9 @@ int main(void)
         cmocka_unit_test(any_of_the_allowed_boxes_will_do),
         cmocka_unit_test(a_start_outside_may_only_come_nearer),
         cmocka_unit_test(backup_needs_no_new_judgement),
+        cmocka_unit_test(rims_are_round),
+        cmocka_unit_test(nothing_jumps_through_a_thin_wall),
+        cmocka_unit_test(the_margin_is_of_the_narrowest_box),
         cmocka_unit_test(a_retreat_keeps_out_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
