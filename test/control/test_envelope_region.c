@@ -248,6 +248,22 @@ static void nothing_jumps_through_a_thin_wall(void **state)
     bench_close(&b);
 }
 
+/* Nor is a wall forgotten that lies between the command and the end of its stop. */
+static void stops_are_judged_on_their_whole_way(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b,
+               TABLE(POINT, "  keep_out: [{kind: box, low: [0.3, -9, -1], high: [0.32, 9, 1]}]\n"));
+    b.proposal[0] = 0.9;
+    for (int i = 0; i < 400; i++) {
+        tick(&b);
+        assert_true(b.command[0] <= 0.3);
+    }
+    assert_true(b.command[0] > 0.28);
+    bench_close(&b);
+}
+
 static void the_margin_is_of_the_narrowest_box(void **state)
 {
     (void)state;
@@ -276,6 +292,7 @@ int main(void)
         cmocka_unit_test(backup_needs_no_new_judgement),
         cmocka_unit_test(rims_are_round),
         cmocka_unit_test(nothing_jumps_through_a_thin_wall),
+        cmocka_unit_test(stops_are_judged_on_their_whole_way),
         cmocka_unit_test(the_margin_is_of_the_narrowest_box),
         cmocka_unit_test(a_retreat_keeps_out_too),
     };
