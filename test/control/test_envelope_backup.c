@@ -117,6 +117,28 @@ static void another_shape_stops_for_good(void **state)
     bench_close(&b);
 }
 
+/* A machine with another map never gives an observation that counts, and is still not just late. */
+static void another_shape_before_anything_was_seen_stops_too(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD REST);
+    b.observation.sequence = 0;
+    b.observation.faults = GB_FAULT_SHAPE;
+    tick(&b);
+    assert_mode(&b, GB_MODE_STOPPED);
+    assert_only(&b, GB_LIMIT_SHAPE);
+    assert_true(b.verdict.blind);
+    b.observation.faults = 0;
+    b.observation.sequence = 1;
+    ticks(&b, 30);
+    assert_mode(&b, GB_MODE_STOPPED);
+    gb_envelope_release(b.envelope);
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    bench_close(&b);
+}
+
 static void an_old_proposal_is_not_followed(void **state)
 {
     (void)state;
@@ -226,6 +248,7 @@ int main(void)
         cmocka_unit_test(it_returns_only_at_rest_when_that_is_declared),
         cmocka_unit_test(an_emergency_stop_needs_a_person),
         cmocka_unit_test(another_shape_stops_for_good),
+        cmocka_unit_test(another_shape_before_anything_was_seen_stops_too),
         cmocka_unit_test(an_old_proposal_is_not_followed),
         cmocka_unit_test(missed_deadlines_are_counted_in_a_row),
         cmocka_unit_test(retreat_goes_to_the_declared_posture),
