@@ -144,6 +144,9 @@ static gb_status close_all(run *r, gb_status status)
         status = box;
         snprintf(first, sizeof first, "%s", gb_error_message());
     }
+    const gb_blackbox_counts *logged = &r->outcome.logged;
+    if (status != GB_OK && r->blackbox && logged->ticks == 0 && logged->ticks_lost == 0)
+        remove(r->asked->log); /* it never began: its name is free for the next try */
     gb_status view = r->view ? gb_view_close(r->view) : GB_OK;
     if (status == GB_OK && view != GB_OK) {
         status = view;
@@ -193,13 +196,16 @@ static int check(request *q)
     if (!q->envelope && !q->no_envelope) {
         fprintf(stderr,
                 "genba run: a machine moves only inside an envelope: give --envelope FILE "
-                "(examples/envelopes has one for each plant%s%s), or, on a simulated plant, "
+                "(examples/envelopes has one for each plant%s%s%s), or, on a simulated plant, "
                 "--no-envelope\n",
-                q->plant ? ": examples/envelopes/" : "", q->plant ? q->plant : "");
+                q->plant ? ": examples/envelopes/" : "", q->plant ? q->plant : "",
+                q->plant ? ".yaml" : "");
         return EXIT_USAGE;
     }
     if (strcmp(q->switching, "plain") != 0 && strcmp(q->switching, "real-time") != 0)
         return mistake("--switching must be plain or real-time");
+    if (q->delay_ms >= 0 && !q->stepped)
+        return mistake("--delay is of --stepped time; in real time a decision takes what it takes");
     if (q->episodes == 0)
         q->episodes = q->stepped ? EPISODES_STEPPED : EPISODES_REAL_TIME;
     return -1;

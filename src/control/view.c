@@ -3,6 +3,7 @@
 #include "control/view.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +216,20 @@ static void destroy(gb_view *view)
     free(view);
 }
 
+/* A report is written when the run is over: too late to learn that it has no place. */
+static gb_status check_report_path(const char *path)
+{
+    if (!path || access(path, W_OK) == 0)
+        return GB_OK;
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0)
+        return gb_fail(GB_ERR_IO, "report of the run: cannot write %s: %s; check the path", path,
+                       strerror(errno == EEXIST ? EACCES : errno));
+    close(file);
+    unlink(path);
+    return GB_OK;
+}
+
 gb_status gb_view_open(const gb_view_options *options, gb_view **out)
 {
     gb_status status;
@@ -222,6 +237,7 @@ gb_status gb_view_open(const gb_view_options *options, gb_view **out)
         options->port > 65535)
         return gb_fail(GB_ERR_ARGUMENT, "view: expected a machine, a period above 0 and a port "
                                         "from 0 to 65535 (-1: a report alone)");
+    GB_TRY(check_report_path(options->report_path));
     gb_view *view = calloc(1, sizeof *view);
     if (!view)
         return gb_fail(GB_ERR_MEMORY, "view: no memory");

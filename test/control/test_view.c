@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 #include <math.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "control/view.h"
@@ -384,9 +385,13 @@ static void report_is_whole_or_absent(void **state)
     assert_int_equal(json_array_size(json_object_get(data, "rows")), 0);
     json_decref(data);
     unlink(path);
-    snprintf(path, sizeof path, "%s/absent/report.html", folder);
+    char inner[80];
+    snprintf(inner, sizeof inner, "%s/absent", folder);
+    snprintf(path, sizeof path, "%s/report.html", inner);
+    assert_int_equal(mkdir(inner, 0700), 0);
     view = open_view(-1, path);
     feed(view, 0, 100);
+    assert_int_equal(rmdir(inner), 0); /* while it ran */
     assert_int_equal(gb_view_close(view), GB_ERR_IO);
     assert_false(gb_file_exists(path));
     assert_int_equal(rmdir(folder), 0); /* nothing was left there */
@@ -460,6 +465,21 @@ static void other_machines_are_shown(void **state)
     rmdir(folder);
 }
 
+static void a_report_without_a_place_is_refused_at_once(void **state)
+{
+    (void)state;
+    char folder[64], path[100];
+    temporary(folder);
+    snprintf(path, sizeof path, "%s/no_such_folder/report.html", folder);
+    gb_view_options options = {
+        .machine = pusht(), .port = -1, .tick_ns = 10000000, .report_path = path};
+    gb_view *view = NULL;
+    assert_int_equal(gb_view_open(&options, &view), GB_ERR_IO);
+    assert_null(view);
+    assert_non_null(strstr(gb_error_message(), "check the path"));
+    rmdir(folder);
+}
+
 static void wrong_options_are_refused(void **state)
 {
     (void)state;
@@ -492,6 +512,7 @@ int main(void)
         cmocka_unit_test(report_keeps_spikes),
         cmocka_unit_test(report_is_whole_or_absent),
         cmocka_unit_test(other_machines_are_shown),
+        cmocka_unit_test(a_report_without_a_place_is_refused_at_once),
         cmocka_unit_test(wrong_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
