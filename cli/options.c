@@ -23,7 +23,9 @@ unknown_option(const cli_command *command, const char *name, const option_spec *
     gb_words words = {.written = name};
     for (int i = 0; i < count; i++)
         gb_words_add(&words, specs[i].name);
-    return usage_mistake(command, "there is no option --%s; %s", name, gb_words_suggest(&words));
+    const char *near = gb_words_suggest(&words);
+    return usage_mistake(
+        command, *near ? "there is no option --%s; %s" : "there is no option --%s%s", name, near);
 }
 
 static int set_value(const cli_command *command, const option_spec *spec, const char *text)

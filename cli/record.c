@@ -85,10 +85,10 @@ static void print_demonstrations(const gb_demonstrate_options *options,
                (long long)c->steps, c->simulated_s, c->wall_s, speed);
         return;
     }
-    printf("%lld episodes kept; the teacher succeeded in %lld of %lld; %.0f s of work in %.1f s "
+    printf("%lld episode%s kept; the teacher succeeded in %lld of %lld; %.0f s of work in %.1f s "
            "(%.0f times real time)\n",
-           (long long)c->kept, (long long)c->succeeded, (long long)c->tried, c->simulated_s,
-           c->wall_s, speed);
+           (long long)c->kept, c->kept == 1 ? "" : "s", (long long)c->succeeded,
+           (long long)c->tried, c->simulated_s, c->wall_s, speed);
     printf("look at it:  genba inspect %s\n", store);
 }
 
@@ -171,6 +171,13 @@ static int run_record(int argc, char **argv)
         return code;
     if (!store_path) {
         fprintf(stderr, "genba record: needs --to STORE\n");
+        return EXIT_USAGE;
+    }
+    if (!teacher && !strstr(record.url, "://")) {
+        fprintf(stderr,
+                "genba record: %s is no address such as mqtt://HOST; a simulated machine needs "
+                "--teacher\n",
+                record.url);
         return EXIT_USAGE;
     }
     if (!teacher)

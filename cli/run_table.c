@@ -107,9 +107,9 @@ static void print_text(const run_outcome *o, const gb_interval *score)
 {
     const gb_control_result *c = &o->control;
     if (o->episodes > 0)
-        printf("%s, %d episodes: mean score %.3f (95 %%: %.3f to %.3f), success %.2f (%d of %d)\n",
-               o->machine, o->episodes, score->value, score->low, score->high,
-               (double)o->successes / o->episodes, o->successes, o->episodes);
+        printf("%s, %d episode%s: mean score %.3f (95 %%: %.3f to %.3f), success %.2f (%d of %d)\n",
+               o->machine, o->episodes, o->episodes == 1 ? "" : "s", score->value, score->low,
+               score->high, (double)o->successes / o->episodes, o->successes, o->episodes);
     else
         printf("%s: no episode came to its end\n", o->machine);
     printf("%lld ticks, %lld late, %lld without a chunk; %lld decisions, %lld failed%s\n",
@@ -134,6 +134,11 @@ static void print_text(const run_outcome *o, const gb_interval *score)
            "link", (long long)l->received, (long long)l->sent, (long long)l->lost,
            (long long)l->repeated, (long long)l->disordered, (long long)l->corrupt,
            (long long)l->misshapen, (long long)l->unsent);
+    if (l->received == 0)
+        printf("%-12s nothing that could be used came from the machine: %s\n", "",
+               l->misshapen > 0 ? "what came has another map (genba machine --map FILE --layout)"
+               : l->corrupt > 0 ? "what came was damaged, or signed with another key"
+                                : "is it on, and is its address the one of --link?");
     if (o->log)
         printf("%-12s %s: %lld ticks, %lld decisions; %lld and %lld lost\n", "black box", o->log,
                (long long)o->logged.ticks, (long long)o->logged.decisions,
