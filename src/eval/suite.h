@@ -25,7 +25,8 @@ typedef struct gb_suite {
     gb_status (*run)(gb_suite_run_state *state);
 } gb_suite;
 
-extern const gb_suite gb_suite_ett, gb_suite_skab, gb_suite_cmapss, gb_suite_pusht, gb_suite_machines;
+extern const gb_suite gb_suite_ett, gb_suite_skab, gb_suite_cmapss, gb_suite_pusht,
+    gb_suite_machines;
 
 /* Whether a word stands in a text of words separated by spaces; a NULL text holds all. */
 bool gb_words_have(const char *words, const char *word);
