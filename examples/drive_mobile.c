@@ -139,9 +139,11 @@ int main(int argc, char **argv)
     uint64_t first_seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000;
     if (!*d.name || !strstr(" teacher hold random replay goal route careful ", d.name) ||
         episodes < 1) {
-        fprintf(stderr, "usage: drive_mobile teacher|hold|random|replay|goal|route|careful "
-                        "[EPISODES [FIRST_SEED]]\n");
-        return EXIT_FAILURE;
+        bool asked = strcmp(d.name, "--help") == 0;
+        fprintf(asked ? stdout : stderr,
+                "usage: drive_mobile teacher|hold|random|replay|goal|route|careful "
+                "[EPISODES [FIRST_SEED]]\n");
+        return asked ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     if (run(&d, episodes, first_seed) == GB_OK)
         return EXIT_SUCCESS;
