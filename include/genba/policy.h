@@ -46,6 +46,9 @@ typedef struct gb_policy {
                               uint64_t tick,
                               const gb_policy_prefix *prefix,
                               double *actions);
+    /* Brings what decide() reads into the caches, shortly before it is asked; changes no answer.
+     * May be NULL. Allocates nothing. */
+    void (*warm)(void *context);
     void (*destroy)(void *context); /* may be NULL */
 } gb_policy;
 

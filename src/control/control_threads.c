@@ -1,5 +1,8 @@
 /* control/control_threads.c: the loop in real time: the servo's thread and the pilot's, what they
  * ask of the operating system, and the pauses between episodes. The caller's thread coordinates. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "control/loop.h"
 #include "control/realtime.h"
 
@@ -8,6 +11,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     SERVO_STACK_BYTES = 1 << 20,
@@ -89,6 +93,36 @@ static void *servo_main(void *context)
 /* ---- pilot --------------------------------------------------------------------------------------
  */
 
+/* Whether a new history was announced before the instant. */
+static bool waited_until(threads *t, int64_t instant_ns)
+{
+    struct timespec instant = {.tv_sec = instant_ns / 1000000000,
+                               .tv_nsec = instant_ns % 1000000000};
+    int failure;
+    do
+        failure = sem_clockwait(&t->look, CLOCK_MONOTONIC, &instant);
+    while (failure != 0 && errno == EINTR);
+    return failure == 0;
+}
+
+/* Waits for a new history. Shortly before the one that a decision is due on, the policy is warmed,
+ * and then the core is kept until it has come, for as long again at most. */
+static void wait_for_history(threads *t)
+{
+    int64_t due_ns, lead_ns;
+    if (!gb_pilot_expects(t->loop->pilot, &due_ns, &lead_ns)) {
+        wait_for(&t->look);
+        return;
+    }
+    if (waited_until(t, due_ns - lead_ns))
+        return;
+    gb_pilot_warm(t->loop->pilot);
+    while (gb_clock_monotonic_ns() < due_ns + lead_ns)
+        if (sem_trywait(&t->look) == 0)
+            return;
+    wait_for(&t->look);
+}
+
 static void *pilot_main(void *context)
 {
     threads *t = context;
@@ -99,7 +133,7 @@ static void *pilot_main(void *context)
     sem_post(&t->ready);
     int64_t faults = gb_realtime_major_faults();
     for (;;) {
-        wait_for(&t->look);
+        wait_for_history(t);
         while (!atomic_load(&t->leave) && gb_pilot_due(pilot)) {
             gb_pilot_think(pilot, gb_clock_monotonic_ns());
             gb_pilot_publish(pilot, gb_clock_monotonic_ns());

@@ -8,7 +8,9 @@
 
 enum {
     LATENCIES = 8, /* the slowest of the last so many says how much of a chunk is frozen */
-    POLICY_SEED_SHIFT = 32
+    POLICY_SEED_SHIFT = 32,
+    WARM_LEAD_LEAST_NS = 200000,
+    WARM_LEAD_MOST_NS = 5000000 /* longer decisions gain little from what is in the caches */
 };
 
 struct gb_pilot {
@@ -26,6 +28,7 @@ struct gb_pilot {
     uint32_t episode;
     uint64_t policy_tick, next_id;
     int64_t latencies_ns[LATENCIES];
+    int64_t thought_ns; /* the last decision */
     int latency_at;
     int64_t decisions, failures;
     char first_failure[512];
@@ -142,6 +145,22 @@ bool gb_pilot_due(gb_pilot *pilot)
     return pilot->history->time_ns >= pilot->next_ns;
 }
 
+bool gb_pilot_expects(const gb_pilot *pilot, int64_t *out_due_ns, int64_t *out_lead_ns)
+{
+    int64_t lead_ns = 2 * pilot->thought_ns;
+    if (!pilot->policy.warm || !pilot->has_last || lead_ns > WARM_LEAD_MOST_NS)
+        return false;
+    *out_due_ns = pilot->next_ns;
+    *out_lead_ns = lead_ns > WARM_LEAD_LEAST_NS ? lead_ns : WARM_LEAD_LEAST_NS;
+    return true;
+}
+
+void gb_pilot_warm(gb_pilot *pilot)
+{
+    if (pilot->policy.warm)
+        pilot->policy.warm(pilot->policy.context);
+}
+
 /* How many actions will have been executed, at least in part, when an answer can be used: the
  * servo takes it up at the first tick after it came. */
 static int actions_meanwhile(const gb_pilot *pilot)
@@ -218,7 +237,8 @@ void gb_pilot_think(gb_pilot *pilot, int64_t began_ns)
                                    decision->policy_tick, &prefix, pilot->actions)
             : policy->decide(policy->context, pilot->observations, decision->seed,
                              decision->policy_tick, pilot->actions);
-    gb_histogram_add(pilot->inference, gb_clock_monotonic_ns() - start_ns);
+    pilot->thought_ns = gb_clock_monotonic_ns() - start_ns;
+    gb_histogram_add(pilot->inference, pilot->thought_ns);
     set_before(pilot);
 }
 

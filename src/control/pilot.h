@@ -29,6 +29,12 @@ gb_latest *gb_pilot_chunks(gb_pilot *pilot);    /* read by the servo */
 /* How chunks follow one another: plain where the policy cannot continue one. */
 gb_switching gb_pilot_switching(const gb_pilot *pilot);
 
+/* The instant from which on the next decision is due, and how long before it gb_pilot_warm is worth
+ * while; false: not known, or not worth while. */
+bool gb_pilot_expects(const gb_pilot *pilot, int64_t *out_due_ns, int64_t *out_lead_ns);
+/* Lets the policy touch what it will read. Other programs, and the machine's own sleep, take the
+ * weights out of the caches between two decisions. */
+void gb_pilot_warm(gb_pilot *pilot);
 /* Takes the newest history; whether a decision is to be made on it now. */
 bool gb_pilot_due(gb_pilot *pilot);
 /* Decides; the chunk is kept back until gb_pilot_publish. */

@@ -71,6 +71,15 @@ decide(void *context, const double *observations, uint64_t seed, uint64_t tick, 
     return decide_after(context, observations, seed, tick, NULL, actions);
 }
 
+/* The last decision once more: the weights come from the same memory whatever is asked. */
+static void warm(void *context)
+{
+    driver *d = context;
+    gb_status ignored =
+        gb_session_act(d->session, (const float *const *)d->streams, 0, 0, d->chunk);
+    (void)ignored;
+}
+
 static gb_status add_stream(driver *d, const char *name)
 {
     int offset = 0;
@@ -168,6 +177,7 @@ gb_status gb_policy_make_model(const void *context, const gb_plant_info *plant, 
                        .context = d,
                        .decide = decide,
                        .decide_after = decide_after,
+                       .warm = warm,
                        .destroy = destroy};
     return GB_OK;
 }

@@ -20,7 +20,7 @@ typedef struct script {
     int fail_from, fail_to; /* decisions that fail, by count */
     int stall_at, stall_ms; /* a decision that takes very long */
     bool not_finite;        /* answers NaN */
-    atomic_int decisions, continued;
+    atomic_int decisions, continued, warmed;
     int frozen, soft, count; /* of the last prefix */
     const gb_plant_info *plant;
 } script;
@@ -81,6 +81,12 @@ static gb_status script_decide_after(void *context,
     return status;
 }
 
+static void script_warm(void *context)
+{
+    script *s = context;
+    atomic_fetch_add(&s->warmed, 1);
+}
+
 /* context: a script *. */
 static gb_status script_make(const void *context, const gb_plant_info *plant, gb_policy *out)
 {
@@ -91,7 +97,8 @@ static gb_status script_make(const void *context, const gb_plant_info *plant, gb
                        .execute = SCRIPT_EXECUTE,
                        .context = s,
                        .decide = script_decide,
-                       .decide_after = s->continues ? script_decide_after : NULL};
+                       .decide_after = s->continues ? script_decide_after : NULL,
+                       .warm = script_warm};
     return GB_OK;
 }
 

@@ -99,6 +99,28 @@ static void is_due_every_few_periods(void **state)
     assert_int_equal(atomic_load(&r->script.continued), continued);
 }
 
+/* It knows when it will be asked next, and is warmed for that, not asked. */
+static void is_warmed_before_it_is_asked(void **state)
+{
+    rig *r = *state;
+    int64_t due_ns = 0, lead_ns = 0;
+    assert_false(gb_pilot_expects(r->pilot, &due_ns, &lead_ns)); /* no decision yet */
+    hand_over(r, 0, ms(1000), false);
+    assert_true(gb_pilot_due(r->pilot));
+    assert_non_null(think(r, ms(1000), ms(5)));
+    assert_true(gb_pilot_expects(r->pilot, &due_ns, &lead_ns));
+    assert_true(due_ns == ms(1400));
+    assert_true(lead_ns >= 200000 && lead_ns <= ms(5));
+    gb_pilot_warm(r->pilot);
+    assert_int_equal(atomic_load(&r->script.warmed), 1);
+    assert_int_equal(atomic_load(&r->script.decisions), 1);
+    r->script.slow_ms = 6; /* what is in the caches matters little */
+    hand_over(r, 0, ms(1400), true);
+    assert_true(gb_pilot_due(r->pilot));
+    assert_non_null(think(r, ms(1400), ms(6)));
+    assert_false(gb_pilot_expects(r->pilot, &due_ns, &lead_ns));
+}
+
 /* As much is frozen as passes until the servo can use the answer, in whole actions. */
 static void freezes_what_will_have_passed(void **state)
 {
@@ -182,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(is_due_every_few_periods, setup, teardown),
+        cmocka_unit_test_setup_teardown(is_warmed_before_it_is_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(freezes_what_will_have_passed, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_chunks_that_are_over, setup, teardown),
         cmocka_unit_test_setup_teardown(tries_again, setup, teardown),

@@ -91,6 +91,32 @@ static void record(const char *path,
     assert_int_equal(counts.decisions, result->decisions);
 }
 
+/* Warming between two decisions changes no bit of the second. */
+static void test_warming_changes_nothing(void **state)
+{
+    (void)state;
+    gb_model *model = make_model(7);
+    const gb_plant_info *pusht = NULL;
+    gb_policy policy = {0};
+    pushing_ok(gb_plant_describe("pusht", &pusht));
+    pushing_ok(gb_policy_make_model(model, pusht, &policy));
+    assert_non_null(policy.warm);
+    policy.warm(policy.context); /* also before the first */
+    double seen[64], actions[2][512];
+    assert_true(policy.look_back * pusht->observation_size <= 64);
+    assert_true(policy.horizon * pusht->action_size <= 512);
+    for (int i = 0; i < 64; i++)
+        seen[i] = 100.0 + i;
+    for (int i = 0; i < 2; i++) {
+        pushing_ok(policy.decide(policy.context, seen, 3, 4, actions[i]));
+        policy.warm(policy.context);
+    }
+    assert_memory_equal(actions[0], actions[1],
+                        (size_t)(policy.horizon * pusht->action_size) * sizeof(double));
+    gb_policy_destroy(&policy);
+    gb_model_destroy(model);
+}
+
 static void check(gb_switching switching, bool stepped)
 {
     char path[128];
@@ -139,6 +165,7 @@ static void test_by_the_clock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_warming_changes_nothing),
         cmocka_unit_test(test_stepped_plain),
         cmocka_unit_test(test_stepped_real_time_chunks),
         cmocka_unit_test(test_by_the_clock),
