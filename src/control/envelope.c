@@ -248,7 +248,8 @@ void gb_envelope_tick(gb_envelope *envelope,
     uint32_t limits = 0;
     bool slowed = false;
     if (envelope->in_backup) {
-        gb_envelope_backup(envelope, envelope->stopped);
+        bool stop_only = envelope->stopped || !gb_envelope_may_retreat(envelope, input);
+        gb_envelope_backup(envelope, stop_only);
         gb_envelope_brake(envelope);
     } else {
         slowed = slow_down(envelope, input);

@@ -153,6 +153,7 @@ struct gb_envelope {
     bool in_backup, stopped;
     int64_t good_since_ns; /* while in backup; INT64_MIN: not good */
     int64_t late_in_a_row;
+    bool distance_good; /* the distance to people can be believed in this tick */
     atomic_bool released;
 };
 
@@ -172,6 +173,8 @@ void gb_envelope_monitor_reset(gb_envelope *envelope);
 /* Whether people are too near to move at all (a bit, or 0). envelope_people.c */
 uint32_t
 gb_envelope_people(const gb_envelope *envelope, const gb_envelope_input *input, gb_margin *margin);
+/* Whether the backup controller may go somewhere: people are known to be far enough. */
+bool gb_envelope_may_retreat(const gb_envelope *envelope, const gb_envelope_input *input);
 /* How much of the proposed speed the distance to people allows; 1 and more: all. */
 double gb_envelope_slow(const gb_envelope *envelope, const gb_envelope_input *input);
 /* Whether envelope->next could not be stopped before people, and the moves that brake hardest. */

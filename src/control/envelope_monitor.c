@@ -113,12 +113,18 @@ gb_envelope_monitor(gb_envelope *envelope, const gb_envelope_input *input, gb_ma
 {
     uint32_t bits = judge_deadline(envelope, input->late_ns);
     const gb_observation *observation = input->observation;
+    envelope->distance_good = false;
     /* Another machine may be all that ever speaks: then shape counts, though nothing was seen. */
     if (observation && observation->faults & GB_FAULT_SHAPE)
         return bits | GB_BIT(GB_LIMIT_SHAPE);
     if (!observation || observation->sequence == 0)
         return bits | GB_BIT(GB_LIMIT_OBSERVATION_AGE);
-    for (int i = 0; i < envelope->sensor_count; i++)
-        bits |= judge_sensor(&envelope->sensors[i], &envelope->states[i], input, margin);
+    for (int i = 0; i < envelope->sensor_count; i++) {
+        const gb_sensor_rule *rule = &envelope->sensors[i];
+        uint32_t own = judge_sensor(rule, &envelope->states[i], input, margin);
+        if (rule->offset == envelope->people.offset)
+            envelope->distance_good = own == 0;
+        bits |= own;
+    }
     return bits;
 }

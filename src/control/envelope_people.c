@@ -44,6 +44,12 @@ gb_envelope_people(const gb_envelope *envelope, const gb_envelope_input *input, 
     return gap < need ? GB_BIT(GB_LIMIT_SEPARATION) : 0;
 }
 
+bool gb_envelope_may_retreat(const gb_envelope *envelope, const gb_envelope_input *input)
+{
+    const gb_people_rule *rule = &envelope->people;
+    return !rule->on || (envelope->distance_good && nearest(rule, input) >= stop_distance(rule));
+}
+
 /* ---- machines that are driven by velocities
  * ------------------------------------------------------
  */

@@ -145,9 +145,35 @@ static void the_first_command_starts_where_the_machine_is(void **state)
     assert_near(b.command[0], 0.5 - 4e-5);
     assert_near(b.command[1], -1.5 + 4e-5);
     gb_envelope_reset(b.envelope);
-    b.values[0] = 3.0; /* measured beyond: it starts at the limit */
+    b.values[0] = 1.0 + 0.0099; /* measured beyond by less than a tick's way: from the limit */
     tick(&b);
+    assert_false(b.verdict.blind);
     assert_near(b.command[0], 1.0 - 4e-5);
+    bench_close(&b);
+}
+
+/* The command would begin at the limit and the machine would jump to it. */
+static void a_machine_far_outside_its_limits_gets_no_command(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    const double outside[][2] = {{3.0, 0}, {-1.0101, 0}, {0, 2.0101}, {0, -7}};
+    for (int i = 0; i < 4; i++) {
+        bench_rewind(&b);
+        memcpy(b.values, outside[i], sizeof outside[i]);
+        for (int t = 0; t < 30; t++) {
+            tick(&b);
+            assert_true(b.verdict.blind);
+            assert_mode(&b, GB_MODE_BACKUP);
+            assert_only(&b, GB_LIMIT_POSITION);
+        }
+        b.values[0] = 0.25; /* somebody brought it back */
+        b.values[1] = -0.5;
+        tick(&b);
+        assert_false(b.verdict.blind);
+        assert_true(fabs(b.command[0] - 0.25) < 1e-4 && fabs(b.command[1] + 0.5) < 1e-4);
+    }
     bench_close(&b);
 }
 
@@ -198,6 +224,7 @@ int main(void)
         cmocka_unit_test(a_far_target_is_reached_without_overshoot),
         cmocka_unit_test(it_stops_before_the_position_limit),
         cmocka_unit_test(the_first_command_starts_where_the_machine_is),
+        cmocka_unit_test(a_machine_far_outside_its_limits_gets_no_command),
         cmocka_unit_test(a_moving_target_is_caught),
         cmocka_unit_test(the_margin_is_of_the_nearest_limit),
     };

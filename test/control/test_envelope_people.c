@@ -153,6 +153,46 @@ static void positions_stop_at_one_distance(void **state)
     bench_close(&b);
 }
 
+/* Who is near, or may be, is not met by an arm on its way to a posture. */
+static void a_retreat_waits_for_people_to_go(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM
+               "    backup: {kind: retreat, to: [-0.5, 0]}\n" BASE GRIP "sensors:\n" WATCH
+               "  - {stream: arm.angle, unit: rad, max_age_ms: 50}\n"
+               "  - {stream: grip.force, unit: N, max_age_ms: 50, max_force: [5]}\n"
+               "people: {distance: arm.angle, unit: rad, separation: 0.4, person_speed: 1.6, "
+               "reaction_ms: 300, braking: 1.8, speed_of: arm.target, per_unit: [1, 0]}\n");
+    const double near[] = {1.0, NAN};
+    for (int i = 0; i < 2; i++) {
+        bench_rewind(&b);
+        b.values[4] = 20;
+        ticks(&b, 3);
+        b.values[4] = near[i];
+        b.proposal[0] = NAN;
+        ticks(&b, 50);
+        assert_mode(&b, GB_MODE_BACKUP);
+        assert_true(b.command[0] == 0.0);
+        b.values[3] = NAN; /* another sensor fails as well: still they are near */
+        ticks(&b, 50);
+        assert_true(b.command[0] == 0.0);
+        b.values[4] = 20; /* they have gone */
+        ticks(&b, 30);
+        assert_true(b.command[0] < -0.01);
+        b.values[4] = near[i]; /* they come back while it goes: it stops on its way */
+        ticks(&b, 50);
+        double stopped = b.command[0];
+        ticks(&b, 50);
+        assert_true(b.command[0] == stopped && stopped > -0.5);
+        b.values[3] = 0;
+        b.values[4] = 20;
+        ticks(&b, 300);
+        assert_near(b.command[0], -0.5);
+    }
+    bench_close(&b);
+}
+
 static void an_unreadable_distance_is_not_read(void **state)
 {
     (void)state;
@@ -320,6 +360,7 @@ int main(void)
         cmocka_unit_test(below_the_standing_speed_it_may_creep),
         cmocka_unit_test(it_rests_before_a_person_who_walks_up),
         cmocka_unit_test(positions_stop_at_one_distance),
+        cmocka_unit_test(a_retreat_waits_for_people_to_go),
         cmocka_unit_test(an_unreadable_distance_is_not_read),
         cmocka_unit_test(the_nearest_beam_counts_and_the_way_is_kept),
         cmocka_unit_test(wheels_brake_in_proportion),
