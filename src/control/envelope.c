@@ -113,7 +113,24 @@ static bool is_blind(const gb_envelope *envelope)
     return needed && !envelope->started;
 }
 
-/* The first command continues from where the machine is measured to be. */
+/* The first command is where the machine is measured to be. What is measured outside the limits, by
+ * noise, begins at them; further outside than a tick's way that would be a jump, which no limit on
+ * differences sees: a person brings the machine back first. */
+static bool may_start(const gb_envelope *envelope, const gb_envelope_input *input)
+{
+    for (int r = 0; r < envelope->rule_count; r++) {
+        const gb_command_rule *rule = &envelope->rules[r];
+        for (int i = 0; i < rule->size && rule->from >= 0; i++) {
+            const gb_axis_limits *limits = &envelope->limits[rule->offset + i];
+            double x = input->observation->values[rule->from + i];
+            double outside = fmax(limits->low - x, x - limits->high);
+            if (limits->order >= 1 && outside > limits->most[1])
+                return false;
+        }
+    }
+    return true;
+}
+
 static void start(gb_envelope *envelope, const gb_envelope_input *input)
 {
     for (int r = 0; r < envelope->rule_count; r++) {
@@ -237,8 +254,12 @@ void gb_envelope_tick(gb_envelope *envelope,
 {
     gb_margin margin = {1.0, -1, -1};
     uint32_t faults = gb_envelope_monitor(envelope, input, &margin);
-    if (!envelope->started && !faults)
-        start(envelope, input);
+    if (!envelope->started && !faults) {
+        if (may_start(envelope, input))
+            start(envelope, input);
+        else
+            faults |= GB_BIT(GB_LIMIT_POSITION);
+    }
     if (!(faults & UNREADABLE))
         faults |= gb_envelope_people(envelope, input, &margin);
     faults |= judge_proposal(envelope, input);
