@@ -11,6 +11,7 @@
 typedef struct bench_options {
     bool json;          /* one JSON object a line, else a table */
     bool quick;         /* fewer repetitions */
+    bool step_clock;    /* faults: may set this computer's clock a minute ahead and back */
     int64_t bytes;      /* of the input, where a benchmark makes it; 0: its own choice */
     int64_t seconds;    /* how long to run, where that can be chosen; 0: its own choice */
     const char *folder; /* --folder: where files go; NULL: chosen by the benchmark */

@@ -1,32 +1,42 @@
 /* genba-bench faults: the servo's figures while things go wrong around it: the link is cut, packets
- * come twice, out of order and damaged, the disk is full, a viewer reads nothing. Each row beside
- * the same figure of an undisturbed run over the same kind of link. */
+ * come twice, out of order and damaged, the disk is full, a viewer reads nothing, the host's clock
+ * is set (with --step-clock only: every program on the computer sees it). Each row beside the same
+ * figure of an undisturbed run over the same kind of link. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "control/link_peer.h"
+#include "control/realtime.h"
 #include "policies.h"
 #include "servo_rig.h"
 
 enum {
     SECONDS = 20,
     SECONDS_QUICK = 5,
-    FULL_DISK_BYTES = 65536
+    FULL_DISK_BYTES = 65536,
+    CLOCK_STEP_S = 60,
+    CLOCK_STEP_EVERY_MS = 500
 };
 
 typedef struct scenario {
     const char *name;
     bool udp; /* the plant pusht behind UDP on this machine; else the integrator in this process */
     gb_link_faults faults;
-    bool full_disk, stalled_viewer;
+    bool full_disk, stalled_viewer, stepped_clock;
     const char *like; /* the undisturbed run to compare with; NULL: this is one */
 } scenario;
 
@@ -34,7 +44,9 @@ static const scenario scenarios[] = {
     {.name = "undisturbed"},
     {.name = "disk full", .full_disk = true, .like = "undisturbed"},
     {.name = "viewer stalled", .stalled_viewer = true, .like = "undisturbed"},
+    {.name = "clock stepped", .stepped_clock = true, .like = "undisturbed"},
     {.name = "udp", .udp = true},
+    {.name = "udp clock stepped", .udp = true, .stepped_clock = true, .like = "udp"},
     {.name = "udp cut for 1 s",
      .udp = true,
      .faults = {.cut_from_ns = 2000000000, .cut_ns = 1000000000},
@@ -123,6 +135,51 @@ static int stall_viewer(int port)
     return file;
 }
 
+/* ---- a clock that is set ------------------------------------------------------------------------
+ */
+
+typedef struct stepper {
+    pthread_t thread;
+    atomic_bool leave;
+    int64_t offset_ns; /* wall minus monotonic, as it was */
+    bool running;
+} stepper;
+
+static bool set_clock(const stepper *s, int64_t ahead_s)
+{
+    int64_t ns = gb_clock_monotonic_ns() + s->offset_ns + ahead_s * 1000000000;
+    struct timespec now = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    return clock_settime(CLOCK_REALTIME, &now) == 0;
+}
+
+static void *stepper_main(void *context)
+{
+    stepper *s = context;
+    for (int i = 1; !atomic_load(&s->leave); i++) {
+        set_clock(s, i % 2 ? CLOCK_STEP_S : 0);
+        gb_realtime_sleep_until(gb_clock_monotonic_ns() + CLOCK_STEP_EVERY_MS * INT64_C(1000000));
+    }
+    set_clock(s, 0);
+    return NULL;
+}
+
+static gb_status stepper_start(stepper *s)
+{
+    s->offset_ns = gb_clock_wall_ns() - gb_clock_monotonic_ns();
+    if (!set_clock(s, 0))
+        return gb_fail(GB_ERR_REFUSED, "this computer's clock may not be set (%s)",
+                       strerror(errno));
+    s->running = pthread_create(&s->thread, NULL, stepper_main, s) == 0;
+    return s->running ? GB_OK : gb_fail(GB_ERR_MEMORY, "faults: no thread");
+}
+
+static void stepper_stop(stepper *s)
+{
+    atomic_store(&s->leave, true);
+    if (s->running)
+        pthread_join(s->thread, NULL);
+}
+
 /* ---- runs ---------------------------------------------------------------------------------------
  */
 
@@ -145,6 +202,7 @@ static gb_status run(const scenario *s, const char *log, int64_t seconds, servo_
 {
     gb_model *model = NULL;
     machine m = {0};
+    stepper clock = {0};
     struct rlimit before, full;
     getrlimit(RLIMIT_FSIZE, &before);
     full = before;
@@ -158,8 +216,11 @@ static gb_status run(const scenario *s, const char *log, int64_t seconds, servo_
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &full);
     }
+    if (status == GB_OK && s->stepped_clock)
+        status = stepper_start(&clock);
     if (status == GB_OK)
         status = s->stalled_viewer ? run_with_viewer(&rig, out) : servo_rig_run(&rig, out);
+    stepper_stop(&clock);
     setrlimit(RLIMIT_FSIZE, &before);
     machine_stop(&m);
     gb_model_destroy(model);
@@ -201,8 +262,12 @@ report(const bench_options *o, const scenario *s, const servo_figures *f, const 
         (double)(f->link.lost + f->link.repeated + f->link.disordered + f->link.corrupt);
     print(o, s, "period p99.9", "us", period[0], l ? &period[1] : NULL);
     print(o, s, "bare loop's period p99.9", "us", f->bare_period.p999_ns * 1e-3, NULL);
+    print(o, s, "added at p99.9", "us", period[0] - f->bare_period.p999_ns * 1e-3, NULL);
+    print(o, s, "period p99", "us", c->period.p99_ns * 1e-3, NULL);
+    print(o, s, "bare loop's period p99", "us", f->bare_period.p99_ns * 1e-3, NULL);
     print(o, s, "busy p99.9", "us", busy[0], l ? &busy[1] : NULL);
     print(o, s, "deadlines missed", "", (double)c->late, NULL);
+    print(o, s, "bare loop's deadlines missed", "", (double)f->bare_late, NULL);
     print(o, s, "allocations and locks", "calls", (double)(f->servo.allocations + f->servo.locks),
           NULL);
     print(o, s, "ticks of the backup", "", (double)c->modes[GB_MODE_BACKUP], NULL);
@@ -222,6 +287,8 @@ int bench_faults(const bench_options *options)
              (int)getpid());
     for (int i = 0; i < SCENARIOS; i++) {
         const servo_figures *like = NULL;
+        if (scenarios[i].stepped_clock && !options->step_clock)
+            continue;
         for (int k = 0; scenarios[i].like && k < i; k++)
             if (strcmp(scenarios[k].name, scenarios[i].like) == 0)
                 like = &figures[k];

@@ -69,7 +69,7 @@ static int usage(FILE *out)
 {
     fprintf(out, "usage: genba-bench NAME|all [--json] [--quick] [--bytes N] [--seconds N] "
                  "[--folder DIR] "
-                 "[--write DIR]\n");
+                 "[--write DIR] [--step-clock]\n");
     for (int i = 0; i < BENCHES; i++)
         fprintf(out, "  %-10s %s\n", benches[i].name, benches[i].what);
     return out == stdout ? 0 : 2;
@@ -84,6 +84,8 @@ int main(int argc, char **argv)
             options.json = true;
         else if (strcmp(argv[i], "--quick") == 0)
             options.quick = true;
+        else if (strcmp(argv[i], "--step-clock") == 0)
+            options.step_clock = true;
         else if (strcmp(argv[i], "--bytes") == 0 && i + 1 < argc)
             options.bytes = strtoll(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)

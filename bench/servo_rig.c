@@ -6,6 +6,7 @@
 
 #include "control/realtime.h"
 #include "control/timing.h"
+#include "host.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,6 +35,7 @@ typedef struct rig {
     int64_t decisions_inside;
     atomic_bool leave;
     gb_histogram *bare_period, *bare_wake;
+    int64_t bare_late;
 } rig;
 
 int servo_rig_core(void)
@@ -178,6 +180,7 @@ static void *bare_main(void *context)
             gb_histogram_add(r->bare_period, woke_ns - before_ns);
         before_ns = woke_ns;
         int64_t gone = (gb_clock_monotonic_ns() - due_ns) / TICK_NS;
+        r->bare_late += gone;
         due_ns += TICK_NS * (gone > 1 ? gone : 1);
     }
     return NULL;
@@ -247,6 +250,7 @@ gb_status servo_rig_run(const servo_rig_options *options, servo_figures *out)
     gb_envelope *envelope = NULL;
     gb_blackbox *box = NULL;
     servo_figures f = {0};
+    double stolen_s = host_stolen_s();
     gb_status status = gb_envelope_load(envelope_path, machine, TICK_NS, &envelope);
     if (status == GB_OK)
         status = gb_histogram_create(&r.bare_period);
@@ -262,6 +266,8 @@ gb_status servo_rig_run(const servo_rig_options *options, servo_figures *out)
         gb_histogram_read(r.bare_period, &f.bare_period);
         gb_histogram_read(r.bare_wake, &f.bare_wake);
         rig_counts(&r.link, &f.link);
+        f.bare_late = r.bare_late;
+        f.stolen_s = host_stolen_s() - stolen_s;
         f.servo.allocations = r.servo_last.allocations - r.servo_first.allocations;
         f.servo.locks = r.servo_last.locks - r.servo_first.locks;
         f.pilot.allocations = r.pilot_last.allocations - r.pilot_first.allocations;

@@ -19,7 +19,9 @@ typedef struct servo_figures {
     gb_link_counts link;
     gb_blackbox_counts logged;
     gb_timing bare_period, bare_wake; /* of the loop that only sleeps: same core, same priority */
-    interposed servo, pilot;          /* from the first tick or decision to the last */
+    int64_t bare_late;       /* instants that had passed when it woke, as gb_control_result.late */
+    double stolen_s;         /* host_stolen_s of the run */
+    interposed servo, pilot; /* from the first tick or decision to the last */
 } servo_figures;
 
 /* The servo and the bare loop on the last core, the pilot on the first. */
