@@ -3,6 +3,8 @@
  * control_threads.c. */
 #include "control/loop.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define TICK_LEAST_NS INT64_C(1000000)
@@ -42,23 +44,64 @@ static gb_status check_link(const gb_control_options *o)
     return GB_OK;
 }
 
-static gb_status check_times(const gb_control_options *o, int64_t tick_ns)
+/* A rate such that 1e9 / rate, rounded, is this tick again, in as few digits as that takes. */
+static void rate_text(int64_t tick_ns, char *text, size_t size)
 {
-    const gb_plant_info *machine = o->link->machine;
+    for (int digits = 4; digits <= 17; digits++) { /* 1000, not 1e+03 */
+        snprintf(text, size, "%.*g", digits, 1e9 / (double)tick_ns);
+        if (llround(1e9 / strtod(text, NULL)) == tick_ns)
+            return;
+    }
+}
+
+/* "10 or 12.5 Hz are": the rates nearest to a tick whose ticks divide the period. */
+static void neighbour_rates(int64_t period_ns, int64_t tick_ns, char *text, size_t size)
+{
+    char below[32] = "", above[32] = "";
+    int64_t slower = 0, faster = 0; /* ticks */
+    for (int64_t n = 1; n <= period_ns / TICK_LEAST_NS; n++) {
+        int64_t each = period_ns / n;
+        if (period_ns % n != 0 || each > TICK_MOST_NS)
+            continue;
+        if (each >= tick_ns)
+            slower = each;
+        else if (!faster)
+            faster = each;
+    }
+    if (slower)
+        rate_text(slower, below, sizeof below);
+    if (faster)
+        rate_text(faster, above, sizeof above);
+    snprintf(text, size, "%s%s%s", below, slower && faster ? " and " : "", above);
+}
+
+static gb_status check_tick(const gb_link *link, int64_t tick_ns)
+{
+    const gb_plant_info *machine = link->machine;
+    char rates[80];
     if (tick_ns < TICK_LEAST_NS || tick_ns > TICK_MOST_NS)
         return gb_fail(GB_ERR_ARGUMENT, "control: a tick of %.6g ms, expected 1 ms to 1 s",
                        (double)tick_ns * 1e-6);
-    if (machine->period_ns < tick_ns || machine->period_ns % tick_ns != 0)
+    if (link->stepped && tick_ns != machine->tick_ns) {
+        rate_text(machine->tick_ns, rates, sizeof rates);
         return gb_fail(GB_ERR_ARGUMENT,
-                       "control: a tick of %.6g ms does not divide %s's period of %.6g ms; choose "
-                       "a rate that is a multiple of %.6g Hz",
-                       (double)tick_ns * 1e-6, machine->name, (double)machine->period_ns * 1e-6,
-                       1e9 / (double)machine->period_ns);
-    if (o->link->stepped && tick_ns != machine->tick_ns)
-        return gb_fail(GB_ERR_ARGUMENT,
-                       "control: %s is simulated in ticks of %.6g ms and cannot be driven in ticks "
-                       "of %.6g ms; leave the rate out",
-                       machine->name, (double)machine->tick_ns * 1e-6, (double)tick_ns * 1e-6);
+                       "control: the simulated %s takes %s commands a second and no other rate, "
+                       "not one each %.6g ms; leave the rate out",
+                       machine->name, rates, (double)tick_ns * 1e-6);
+    }
+    if (machine->period_ns >= tick_ns && machine->period_ns % tick_ns == 0)
+        return GB_OK;
+    neighbour_rates(machine->period_ns, tick_ns, rates, sizeof rates);
+    return gb_fail(GB_ERR_ARGUMENT,
+                   "control: a tick of %.6g ms does not divide %s's period of %.6g ms; the nearest "
+                   "rates that do: %s Hz",
+                   (double)tick_ns * 1e-6, machine->name, (double)machine->period_ns * 1e-6, rates);
+}
+
+static gb_status check_times(const gb_control_options *o, int64_t tick_ns)
+{
+    const gb_plant_info *machine = o->link->machine;
+    GB_TRY(check_tick(o->link, tick_ns));
     if (o->seconds < 0 || o->seconds > INT64_C(1000000000) || o->episodes < 0 ||
         (o->delay_ns > INT64_C(3600000000000)))
         return gb_fail(GB_ERR_ARGUMENT,

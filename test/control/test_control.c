@@ -371,10 +371,12 @@ static void refuses_what_cannot_be(void **state)
     link->stepped = true;
     o.tick_ns = 999999;
     assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
-    o.tick_ns = 30000000; /* does not divide 100 ms */
+    o.tick_ns = 30000000; /* does not divide 100 ms, and is not the plant's */
     assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
+    assert_non_null(strstr(gb_error_message(), "takes 100 commands a second"));
     o.tick_ns = 20000000; /* not the plant's */
     assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
+    assert_non_null(strstr(gb_error_message(), "takes 100 commands a second"));
     o = good;
     o.priority = 100;
     assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
@@ -388,6 +390,33 @@ static void refuses_what_cannot_be(void **state)
     gb_link_close(link);
 }
 
+/* A refused rate comes with rates that are not refused. */
+static void names_rates_that_work(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t period_ns, tick_ns;
+        const char *said;
+    } cases[] = {
+        {100000000, 30303030, ": 20 and 40 Hz"},  {20000000, 1500000, ": 500 and 800 Hz"},
+        {50000000, 1000001, ": 800 and 1000 Hz"}, {50000000, 60000000, ": 20 Hz"},
+        {33333333, 30000000, ": 30 and 90 Hz"},
+    };
+    static stub s;
+    heard h = {0};
+    gb_envelope *envelope = NULL;
+    gb_control_result result;
+    gb_control_options o = guarded(&s, NULL, &h, &envelope);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        s.machine.period_ns = cases[i].period_ns;
+        o.tick_ns = cases[i].tick_ns;
+        assert_int_equal(gb_control_run(&o, &result), GB_ERR_ARGUMENT);
+        if (!strstr(gb_error_message(), cases[i].said))
+            fail_msg("%s", gb_error_message());
+    }
+    gb_envelope_destroy(envelope);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,7 +426,7 @@ int main(void)
         cmocka_unit_test(runs_in_real_time),      cmocka_unit_test(ticks_while_the_pilot_hangs),
         cmocka_unit_test(stops_when_asked),       cmocka_unit_test(rests_in_the_backups_hands),
         cmocka_unit_test(outlives_a_silent_link), cmocka_unit_test(holds_without_a_pilot),
-        cmocka_unit_test(refuses_what_cannot_be),
+        cmocka_unit_test(refuses_what_cannot_be), cmocka_unit_test(names_rates_that_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
