@@ -52,17 +52,19 @@ static void print_counts(const gb_link_serve_counts *c, bool json)
                ", \"successes\": %" PRId64 ", \"messages\": %" PRId64 ", \"dropped\": %" PRId64
                ", \"duplicated\": %" PRId64 ", \"reordered\": %" PRId64 ", \"corrupted\": %" PRId64
                ", \"cut\": %" PRId64 ", \"unsent\": %" PRId64 ", \"commands\": %" PRId64
-               ", \"commands_lost\": %" PRId64 ", \"commands_refused\": %" PRId64 "}\n"
+               ", \"commands_lost\": %" PRId64 ", \"commands_refused\": %" PRId64
+               ", \"commands_cut\": %" PRId64 "}\n"
              : "%" PRId64 " ticks (%" PRId64 " before the first command), %" PRId64
                " episodes, %" PRId64 " successes\n"
                "observations: %" PRId64 " messages, %" PRId64 " dropped, %" PRId64
                " duplicated, %" PRId64 " reordered, %" PRId64 " corrupted, %" PRId64
                " cut off, %" PRId64 " not taken by the transport\n"
-               "commands: %" PRId64 " received, %" PRId64 " lost, %" PRId64 " refused\n";
+               "commands: %" PRId64 " received, %" PRId64 " lost, %" PRId64 " refused, %" PRId64
+               " cut off\n";
     printf(format, c->ticks, c->waited, c->episodes, c->successes, c->faults.messages,
            c->faults.dropped, c->faults.duplicated, c->faults.reordered, c->faults.corrupted,
            c->faults.cut, c->link.unsent, c->link.received, c->link.lost,
-           c->link.corrupt + c->link.misshapen);
+           c->link.corrupt + c->link.misshapen, c->commands_cut);
 }
 
 static int print_layout(const char *map_path)

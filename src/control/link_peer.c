@@ -113,7 +113,7 @@ typedef struct serving {
     double *observation, *command, *received;
     bool commanded;
     uint64_t step, tick, seed;
-    int64_t started_ns;
+    int64_t started_ns, commands_seen;
 } serving;
 
 static void sleep_until(int64_t due_ns)
@@ -138,8 +138,14 @@ static void emit(void *context, int channel, const void *bytes, size_t size)
 static void take_command(serving *s, int64_t now_ns)
 {
     uint64_t tick = 0;
-    if (!s->peer->ops->receive(s->peer, s->received, &tick) ||
-        gb_fault_line_is_cut(s->line, now_ns - s->started_ns))
+    gb_link_counts counts;
+    bool any = s->peer->ops->receive(s->peer, s->received, &tick);
+    bool cut = gb_fault_line_is_cut(s->line, now_ns - s->started_ns);
+    s->peer->ops->counts(s->peer, &counts);
+    if (cut) /* the transport brought them, the cut line would not have */
+        s->counts->commands_cut += counts.received - s->commands_seen;
+    s->commands_seen = counts.received;
+    if (!any || cut)
         return;
     memcpy(s->command, s->received, (size_t)s->info->action_size * sizeof *s->command);
     s->commanded = true;
@@ -279,6 +285,7 @@ gb_status gb_link_serve(const gb_link_serve_options *options, gb_link_serve_coun
         status = serve(&s);
     if (s.peer) {
         s.peer->ops->counts(s.peer, &counts.link);
+        counts.link.received -= counts.commands_cut;
         s.peer->ops->close(s.peer);
     }
     if (s.line)

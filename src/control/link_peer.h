@@ -110,8 +110,9 @@ typedef struct gb_link_serve_counts {
     int64_t ticks;  /* of the plant */
     int64_t waited; /* ticks before the first command: observations were sent, nothing moved */
     int64_t episodes, successes;
-    gb_link_counts link;
-    gb_link_fault_counts faults;
+    int64_t commands_cut;        /* that came while the line was cut: not heard */
+    gb_link_counts link;         /* of what came through: `received` counts commands */
+    gb_link_fault_counts faults; /* of observations */
 } gb_link_serve_counts;
 
 /* Runs a plant behind a link in real time until told to stop: each tick the newest command is

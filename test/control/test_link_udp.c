@@ -522,6 +522,7 @@ static void a_plant_is_served(void **state)
     uint32_t faults = 0;
     assert_true(receive_within(p.link, &p.seen, 2000, &faults));
     assert_memory_equal(p.seen.values, start, sizeof start);
+    gb_link_counts c;
     int64_t silence_ns = 0;
     bool moved = false;
     for (int i = 0; i < 400 && p.seen.observation.sequence > 0; i++) {
@@ -534,10 +535,12 @@ static void a_plant_is_served(void **state)
     }
     serve_join(&s);
     assert_true(moved);
+    assert_true(s.counts.commands_cut > 0); /* neither applied nor counted as received */
+    p.link->ops->counts(p.link, &c);
+    assert_true(c.sent >= s.counts.link.received + s.counts.commands_cut);
     assert_true(silence_ns > 900000000);
     assert_true(s.counts.faults.cut > 0);
     assert_int_equal(s.counts.faults.messages, s.counts.faults.passed + s.counts.faults.cut);
-    gb_link_counts c;
     receive_within(p.link, &p.seen, 0, &faults);
     p.link->ops->counts(p.link, &c);
     assert_int_equal(c.lost, s.counts.faults.cut); /* and it was heard again after the cut */
