@@ -152,6 +152,8 @@ static gb_status convert_train(gb_arena *arena, const gb_raw_train *raw, gb_trai
     train->recompute = OR(raw->recompute, false);
     train->log_every = OR(raw->log_every, train->log_every);
     convert_optimizer(raw->optimizer, &train->optimizer);
+    if (train->steps > 0 && train->schedule.warmup_steps > train->steps / 2)
+        train->schedule.warmup_steps = train->steps / 2; /* the default; what is written stays */
     convert_schedule(raw->schedule, &train->schedule);
     convert_intervals(raw, train);
     train->rate_scale_count = raw->rate_scales_count;

@@ -131,8 +131,11 @@ static gb_status check_schedule(const gb_recipe *recipe)
     GB_TRY(whole_between(recipe, "train.schedule.warmup", s->warmup_steps, 0, INT32_MAX));
     if (t->steps > 0 && s->warmup_steps > t->steps)
         return gb_yaml_fail_value(recipe->path, "train.schedule.warmup",
-                                  "%lld steps of warm-up do not fit into %lld steps",
-                                  (long long)s->warmup_steps, (long long)t->steps);
+                                  "%lld steps of warm-up do not fit into %lld steps: give %lld or "
+                                  "fewer, leave the key out (it then follows train.steps), or keep "
+                                  "the recipe and say genba train --steps %lld",
+                                  (long long)s->warmup_steps, (long long)t->steps,
+                                  (long long)t->steps / 2, (long long)t->steps);
     GB_TRY(number_between(recipe, "train.schedule.decay_fraction", s->decay_fraction, 0.0, 1.0));
     return number_between(recipe, "train.schedule.final_fraction", s->final_fraction, 0.0, 1.0);
 }

@@ -103,6 +103,15 @@ static void values_and_defaults_arrive(void **state)
     gb_recipe_free(r);
 }
 
+static void a_default_warmup_follows_the_steps(void **state)
+{
+    (void)state;
+    gb_recipe *r = NULL;
+    assert_int_equal(gb_recipe_load(write_recipe(edited(", warmup: 5", "")), &r), GB_OK);
+    assert_int_equal(r->train.schedule.warmup_steps, 20);
+    gb_recipe_free(r);
+}
+
 typedef struct mistake {
     const char *from, *to;
     const char *where;    /* "recipe.yaml:16:" */
@@ -116,7 +125,7 @@ static const mistake mistakes[] = {
     {"steps: 40", "steps: -1", ":15:", {"train.steps", "-1", NULL}},
     {"steps: 40", "steps: 40\n  minutes: 2", ":16:", {"train.minutes", "not both", NULL}},
     {"kind: wsd", "kind: linear", ":18:", {"linear", "cosine", "constant"}},
-    {"warmup: 5", "warmup: 500", ":18:", {"500 steps", "40 steps", NULL}},
+    {"warmup: 5", "warmup: 500", ":18:", {"500 steps", "40 steps", "20 or fewer"}},
     {"rate: 2e-3", "rate: fast", ":17:", {"train.optimizer.rate", "number", "fast"}},
     {"rate: 2e-3", "rate: -1", ":17:", {"train.optimizer.rate", "from 0 to 10", "-1"}},
     {"[0.8, 0.95]", "[0.8, 1.5]", ":17:", {"betas[1]", "1.5", NULL}},
@@ -251,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_and_defaults_arrive),
+        cmocka_unit_test(a_default_warmup_follows_the_steps),
         cmocka_unit_test(mistakes_are_named_with_their_line),
         cmocka_unit_test(a_cut_recipe_is_a_status),
         cmocka_unit_test(paths_are_found),
