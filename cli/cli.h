@@ -77,6 +77,18 @@ int options_parse(const cli_command *command,
 /* Prints "genba: message" and gives the exit code of a failure. */
 int fail_with(gb_status status);
 
+/* ---- places
+ * -------------------------------------------------------------------------------------- */
+
+#define PLACE_MAX 4096 /* bytes of a path, the closing 0 too */
+
+/* True for a folder that genba train made: it holds run.json, recipe.yaml and, in the end, model.
+ */
+bool is_run(const char *folder);
+/* Where the model is: `given` itself, or the model inside when `given` is a run folder.
+ * GB_ERR_NOT_FOUND: a run whose training has not ended. */
+gb_status model_place(const char *given, char *out, size_t size);
+
 /* ---- progress
  * ------------------------------------------------------------------------------------ */
 typedef struct progress {

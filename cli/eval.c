@@ -83,13 +83,14 @@ run_recipe_suites(const gb_recipe *recipe, const gb_suite_options *given, bool j
 /* `run` is a run folder: its recipe says which suites, its model folder what is judged. */
 static gb_status evaluate_run(const char *run, gb_suite_options *options, bool json)
 {
-    char path[4096];
+    char path[PLACE_MAX];
     gb_recipe *recipe;
     gb_model *model;
     snprintf(path, sizeof path, "%s/recipe.yaml", run);
     GB_TRY(gb_recipe_load(path, &recipe));
-    snprintf(path, sizeof path, "%s/model", run);
-    gb_status status = gb_model_load(path, &model);
+    gb_status status = model_place(run, path, sizeof path);
+    if (status == GB_OK)
+        status = gb_model_load(path, &model);
     if (status == GB_OK) {
         options->model = model;
         status = run_recipe_suites(recipe, options, json);
@@ -99,11 +100,11 @@ static gb_status evaluate_run(const char *run, gb_suite_options *options, bool j
     return status;
 }
 
-static bool is_run(const char *folder)
+static gb_status load_model(const char *given, gb_model **out)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/run.json", folder);
-    return gb_file_exists(path);
+    char path[PLACE_MAX];
+    GB_TRY(model_place(given, path, sizeof path));
+    return gb_model_load(path, out);
 }
 
 static int run_eval(int argc, char **argv)
@@ -157,7 +158,7 @@ static int run_eval(int argc, char **argv)
     } else if (status == GB_OK) {
         for (; status == GB_OK && suite.model_count < MODELS_MAX && places[1 + suite.model_count];
              suite.model_count++)
-            status = gb_model_load(places[1 + suite.model_count], &models[suite.model_count]);
+            status = load_model(places[1 + suite.model_count], &models[suite.model_count]);
         suite.models = (const gb_model *const *)models;
         suite.model = models[0];
         if (status == GB_OK)
@@ -176,7 +177,8 @@ const cli_command command_eval = {
     "usage: genba eval SUITE [MODEL ...] [options]  genba eval RUN      genba eval --list\n\n"
     "  RUN               a run folder: the suites its recipe names under eval\n"
     "  SUITE             ett, skab, cmapss, pusht or machines (--list says more)\n"
-    "  MODEL             a model folder; without one only baselines and published figures;\n"
+    "  MODEL             a model or run folder; without one only baselines and published\n"
+    "                    figures;\n"
     "                    machines takes several, each is tried on every machine\n"
     "  --envelopes DIR   machines: MACHINE.yaml for each (default: examples/envelopes)\n"
     "  --only \"A B\"      data sets of the suite\n"

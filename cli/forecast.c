@@ -95,7 +95,9 @@ static gb_status fill_past(work *w)
 
 static gb_status compute(work *w, const request *r)
 {
-    GB_TRY(gb_model_load(r->model_folder, &w->model));
+    char place[PLACE_MAX];
+    GB_TRY(model_place(r->model_folder, place, sizeof place));
+    GB_TRY(gb_model_load(place, &w->model));
     const gb_model_config *config = gb_model_get_config(w->model);
     if (config->head.kind != GB_HEAD_QUANTILE)
         return gb_fail(GB_ERR_MISMATCH, "%s does not forecast: its head is not quantile",

@@ -24,11 +24,15 @@ static bool differs(const outcome *o)
 static gb_status replay(const char *path, const char *folder, outcome *o)
 {
     gb_model *model = NULL;
-    char hash[2 * GB_HASH_BYTES + 1] = "";
+    char hash[2 * GB_HASH_BYTES + 1] = "", place[PLACE_MAX] = "";
     gb_status status = GB_OK;
     o->asked = folder != NULL;
     o->result.first_different_tick = UINT64_MAX;
-    if (folder)
+    if (folder) {
+        status = model_place(folder, place, sizeof place);
+        folder = place;
+    }
+    if (status == GB_OK && folder)
         status = gb_model_load(folder, &model);
     if (status == GB_OK && folder)
         status = gb_model_folder_hash(folder, hash);
@@ -139,7 +143,8 @@ static int run_replay(int argc, char **argv)
 const cli_command command_replay = {
     "replay", "check a black box and let a model decide again what it decided",
     "usage: genba replay RECORDING [options]\n\n"
-    "  --model MODEL   the model's folder: every decision again, compared bit for bit\n"
+    "  --model MODEL   the model's or the run's folder: every decision again, compared bit for "
+    "bit\n"
     "  --head HASH     the head that was noted when the run ended must be this recording's\n"
     "  --json          one JSON object\n\n"
     "Exits with 0 when all is the same, 3 when something differs or the chain is broken.\n\n"

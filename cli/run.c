@@ -16,6 +16,7 @@ enum {
 typedef struct request {
     const char *model, *plant, *url, *map, *envelope, *log, *report, *switching, *cores;
     bool no_envelope, stepped, view, json, each;
+    char model_folder[PLACE_MAX]; /* where `model` turned out to be */
     int64_t episodes, seed, policy_seed, seconds, priority, view_port;
     double rate_hz, delay_ms;
 } request;
@@ -158,8 +159,10 @@ static gb_status close_all(run *r, gb_status status)
     return status == GB_OK ? GB_OK : gb_fail(status, "%s", first);
 }
 
-static gb_status drive(run *r)
+static gb_status drive(run *r, request *q)
 {
+    GB_TRY(model_place(q->model, q->model_folder, sizeof q->model_folder));
+    q->model = q->model_folder;
     GB_TRY(open_all(r));
     r->control.link = r->link;
     r->control.make = gb_policy_make_model;
@@ -293,7 +296,7 @@ static int run_run(int argc, char **argv)
     code = parse_cores(q.cores, &r.control);
     if (code >= 0)
         return code;
-    gb_status status = close_all(&r, drive(&r));
+    gb_status status = close_all(&r, drive(&r, &q));
     r.outcome.stepped = q.stepped;
     r.outcome.guarded = q.envelope != NULL;
     r.outcome.log = q.log;
@@ -309,6 +312,7 @@ static int run_run(int argc, char **argv)
 const cli_command command_run = {
     "run", "a model drives a machine, inside its envelope, on record",
     "usage: genba run MODEL --plant NAME|--link URL --envelope FILE [options]\n\n"
+    "  MODEL               a model's folder, or the run folder around it\n"
     "  --plant NAME        a simulated plant (default: pusht)\n"
     "  --link URL          a machine: udp://, shm://, dds://, mqtt://; with --map FILE\n"
     "  --map FILE          its streams, units and rates (docs/link.md)\n"

@@ -40,7 +40,7 @@ expect 0 "values 2 to 3: block.position, px" "$genba" machine --map examples/lin
 expect 2 "--link URL" "$genba" machine pusht
 expect 2 "FROM,SECONDS" "$genba" machine pusht --link shm://x --map examples/links/pusht.yaml --cut 2
 expect 3 'source_unit: stream "arm.joint.position"' "$genba" machine --layout --map <(sed '0,/deg/s//kg/' examples/links/arm_udp.yaml)
-expect 0 '"cut": ' "$genba" machine pusht --link "shm://genba-e2e-$$" --map examples/links/pusht.yaml \
+expect 0 '"commands_cut": 0' "$genba" machine pusht --link "shm://genba-e2e-$$" --map examples/links/pusht.yaml \
     --seconds 0.5 --cut 0.2,0.2 --json
 
 # ---- recipes
@@ -62,6 +62,7 @@ expect 0 "ETTh1" "$genba" eval "$work/run" --window-step 100 --resamples 0
 nab=data/nab/machine_temperature_system_failure.csv
 [ -f $nab ] || nab=$(find data/nab -name 'machine_temperature*.csv' | head -1)
 expect 0 "time,series,q0.1" "$genba" forecast "$work/run/model" "$nab" --horizon 96
+expect 0 "time,series,q0.1" "$genba" forecast "$work/run" "$nab" --horizon 96 # a run folder, too
 "$genba" forecast "$work/run/model" "$nab" --horizon 96 2>/dev/null >"$work/forecast.csv"
 [ "$(wc -l <"$work/forecast.csv")" -eq 97 ] || { echo "FAILED: not 96 rows and a header"; failures=$((failures + 1)); }
 if grep -qi nan "$work/forecast.csv"; then echo "FAILED: NaN in a forecast"; failures=$((failures + 1)); fi
@@ -119,7 +120,13 @@ cmp "$work/stopped/model/weights.safetensors" "$work/whole/model/weights.safeten
     { echo "FAILED: a stopped and continued run gives other bits"; failures=$((failures + 1)); }
 expect 0 "decisions" "$genba" run "$work/whole/model" --plant pusht --envelope examples/envelopes/pusht.yaml --stepped --episodes 1 --log "$work/box.mcap"
 expect 0 "bit for bit" "$genba" replay "$work/box.mcap" --model "$work/whole/model"
+expect 0 "bit for bit" "$genba" replay "$work/box.mcap" --model "$work/whole/" # a run folder, too
+expect 0 "decisions" "$genba" run "$work/whole" --no-envelope --stepped --episodes 1
 expect 0 "whole" "$genba" replay "$work/box.mcap"
+mkdir "$work/begun" && echo '{}' >"$work/begun/run.json"
+expect 3 "a run without a model yet" "$genba" run "$work/begun" --no-envelope --stepped
+expect 3 "a run without a model yet" "$genba" replay "$work/box.mcap" --model "$work/begun"
+expect 3 "takes 100 commands a second" "$genba" run "$work/whole" --no-envelope --rate 33
 expect 0 "proposal.agent.target" "$genba" inspect "$work/box.mcap"
 expect 3 "NOT the expected one" "$genba" replay "$work/box.mcap" --head 0123
 expect 4 "nowhere.mcap" "$genba" replay nowhere.mcap
