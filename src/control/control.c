@@ -9,7 +9,7 @@
 
 #define TICK_LEAST_NS INT64_C(1000000)
 #define TICK_MOST_NS INT64_C(1000000000)
-#define REST_MOST_NS INT64_C(2000000000) /* for the backup controller, before the run returns */
+#define REST_MOST_NS INT64_C(120000000000) /* longer than any machine brakes or retreats */
 #define EPISODE_LENGTHS 2 /* a machine that nobody ever commands does not count its steps */
 #define REST_TICKS 20     /* with the same command: it is at rest */
 
@@ -147,7 +147,8 @@ static bool should_stop(const gb_loop *loop, int64_t due_ns)
 }
 
 /* A run that is cut short ends with the backup controller's commands: it gets no proposals any
- * more, until its command stays the same or its time is up. */
+ * more, until its command stays the same, however long that takes: who returned earlier would leave
+ * a vehicle driving or an arm half way. */
 static gb_loop_end come_to_rest(gb_loop *loop, int64_t due_ns)
 {
     gb_servo *servo = loop->servo;

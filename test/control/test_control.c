@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -317,6 +318,62 @@ static void rests_in_the_backups_hands(void **state)
     gb_envelope_destroy(envelope);
 }
 
+/* Its clock is the commands': for stepped time. */
+static void receive_stepped(gb_link *link, gb_observation *observation)
+{
+    stub *s = (stub *)link;
+    stub_receive(link, observation);
+    int64_t now_ns = s->sent > 0 ? s->dues_ns[(s->sent - 1) % 4096] + s->machine.tick_ns : 1;
+    for (int i = 0; i < link->machine->observation_stream_count; i++)
+        observation->time_ns[i] = now_ns;
+}
+
+/* A vehicle that needs longer than some seconds to brake is not left driving, nor is an arm left
+ * half way to its posture. */
+static void rests_however_long_it_takes(void **state)
+{
+    (void)state;
+    static const gb_link_ops ops = {
+        .receive = receive_stepped, .send = stub_send, .counts = stub_counts, .close = stub_close};
+    static const char *const commands[] = {
+        "kind: velocity, low: [0], high: [512], acceleration: [50]}",
+        "kind: position, from: agent.position, low: [0], high: [512], velocity: [100], "
+        "acceleration: [500], backup: {kind: retreat, to: [500, 500], speed: 0.2}}",
+    };
+    for (int k = 0; k < 2; k++) {
+        static stub s;
+        script mind = {0};
+        heard h = {0};
+        gb_envelope *envelope = NULL;
+        gb_control_result result;
+        stub_init(&s, 10000000, 100000000);
+        s.link.ops = &ops;
+        s.link.stepped = true;
+        char path[64];
+        snprintf(path, sizeof path, "/tmp/genba_rest_%d.yaml", (int)getpid());
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fprintf(file,
+                "machine: pusht\ncommands:\n  - {stream: agent.target, unit: px, %s\nsensors:\n"
+                "  - {stream: agent.position, unit: px, max_age_ms: 50}\n",
+                commands[k]);
+        fclose(file);
+        gb_status status = gb_envelope_load(path, &s.machine, 10000000, &envelope);
+        remove(path);
+        if (status != GB_OK)
+            fail_msg("%s", gb_error_message());
+        gb_control_options o = stepped(&s.link, &mind, &h);
+        o.envelope = envelope;
+        o.seconds = 5;
+        assert_int_equal(gb_control_run(&o, &result), GB_OK);
+        double *last = s.commands[s.sent - 1];
+        assert_memory_equal(s.commands[s.sent - 20], last, sizeof s.commands[0]);
+        assert_true(last[0] == (k ? 500.0 : 0.0) && last[1] == (k ? 500.0 : 0.0));
+        assert_true(result.ticks > 700 && result.ticks < 4000);
+        gb_envelope_destroy(envelope);
+    }
+}
+
 /* The link falls silent: commands go on, and are the backup's once observations are too old. */
 static void outlives_a_silent_link(void **state)
 {
@@ -420,13 +477,21 @@ static void names_rates_that_work(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_the_rollout),     cmocka_unit_test(repeats_to_the_bit),
-        cmocka_unit_test(continues_chunks),       cmocka_unit_test(falls_back_to_plain),
-        cmocka_unit_test(outlives_a_slow_pilot),  cmocka_unit_test(outlives_a_failing_pilot),
-        cmocka_unit_test(runs_in_real_time),      cmocka_unit_test(ticks_while_the_pilot_hangs),
-        cmocka_unit_test(stops_when_asked),       cmocka_unit_test(rests_in_the_backups_hands),
-        cmocka_unit_test(outlives_a_silent_link), cmocka_unit_test(holds_without_a_pilot),
-        cmocka_unit_test(refuses_what_cannot_be), cmocka_unit_test(names_rates_that_work),
+        cmocka_unit_test(equals_the_rollout),
+        cmocka_unit_test(repeats_to_the_bit),
+        cmocka_unit_test(continues_chunks),
+        cmocka_unit_test(falls_back_to_plain),
+        cmocka_unit_test(outlives_a_slow_pilot),
+        cmocka_unit_test(outlives_a_failing_pilot),
+        cmocka_unit_test(runs_in_real_time),
+        cmocka_unit_test(ticks_while_the_pilot_hangs),
+        cmocka_unit_test(stops_when_asked),
+        cmocka_unit_test(rests_in_the_backups_hands),
+        cmocka_unit_test(rests_however_long_it_takes),
+        cmocka_unit_test(outlives_a_silent_link),
+        cmocka_unit_test(holds_without_a_pilot),
+        cmocka_unit_test(refuses_what_cannot_be),
+        cmocka_unit_test(names_rates_that_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
