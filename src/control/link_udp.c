@@ -13,7 +13,8 @@
 enum {
     DATAGRAM_MOST = 65507,
     HOST_BYTES = 256,
-    RECEIVE_BUFFER = 1 << 20
+    RECEIVE_BUFFER = 1 << 20,
+    EARLY_MOST = 1 << 20 /* more than the buffer holds */
 };
 
 typedef struct udp_address {
@@ -82,6 +83,14 @@ static gb_status parse(const char *address, udp_address *out)
 /* ---- the socket ---------------------------------------------------------------------------------
  */
 
+/* What came between bind and connect may be from anybody. After connect only the peer is let in. */
+static void forget_strangers(int s)
+{
+    char byte;
+    for (int i = 0; i < EARLY_MOST && recv(s, &byte, 1, MSG_DONTWAIT | MSG_TRUNC) >= 0; i++)
+        ;
+}
+
 /* Listens where the machine's packets come in: on loopback only when it is on this computer. */
 static int bound_socket(const struct addrinfo *peer, const char *port)
 {
@@ -108,6 +117,8 @@ static int bound_socket(const struct addrinfo *peer, const char *port)
         errno = why;
         s = -1;
     }
+    if (s >= 0)
+        forget_strangers(s);
     freeaddrinfo(here);
     return s;
 }

@@ -9,8 +9,10 @@
 
 enum {
     DATAGRAM = 65536, /* no UDP packet is longer */
-    DRAIN_MOST = 256  /* messages in one receive: a flood must not hold the servo */
+    DRAIN_MOST = 256, /* messages in one receive: a flood must not hold the servo */
+    SILENT_TICKS = 3  /* of the machine, and SILENCE_NS more: its sender has ended */
 };
+#define SILENCE_NS INT64_C(100000000)
 
 #define ADD(count, n) atomic_fetch_add_explicit(&(count), (n), memory_order_relaxed)
 #define GET(count) atomic_load_explicit(&(count), memory_order_relaxed)
@@ -40,6 +42,7 @@ gb_status gb_wire_end_open(gb_wire_open_fn open,
     if (getrandom(&out->session, sizeof out->session, 0) != (ssize_t)sizeof out->session)
         return gb_fail(GB_ERR_IO, "link \"%s\": the kernel gives no random number", address);
     out->session |= 1;
+    out->silence_ns = SILENT_TICKS * map->info.tick_ns + SILENCE_NS;
     return open(address, map, side, gb_packet_bytes(&observations), gb_packet_bytes(&commands),
                 &out->wire);
 }
@@ -51,15 +54,25 @@ void gb_wire_end_close(gb_wire_end *end)
     end->wire = NULL;
 }
 
+/* A packet of another session while the sender still speaks is no restart: it was recorded, or
+ * delayed, and must not push the sender aside. */
+static bool interrupts(const gb_wire_end *end, const gb_packet_header *header, int64_t now_ns)
+{
+    return end->order.session != 0 && header->session != end->order.session &&
+           now_ns - end->heard_ns < end->silence_ns;
+}
+
 /* One message; true: it is the newest now and stands in end->values. */
-static bool take(gb_wire_end *end, size_t size, gb_packet_header *header, uint32_t *faults)
+static bool
+take(gb_wire_end *end, size_t size, int64_t now_ns, gb_packet_header *header, uint32_t *faults)
 {
     int64_t lost = 0;
     gb_packet_verdict verdict =
         size <= end->room ? gb_packet_read(&end->in, end->in_bytes, size, header, end->values)
                           : GB_PACKET_CORRUPT;
     if (verdict == GB_PACKET_NEW)
-        verdict = gb_packet_arrange(&end->order, header, &lost);
+        verdict = interrupts(end, header, now_ns) ? GB_PACKET_LATE
+                                                  : gb_packet_arrange(&end->order, header, &lost);
     ADD(end->lost, lost);
     *faults |= lost > 0 ? GB_FAULT_LOST : 0;
     switch (verdict) {
@@ -95,10 +108,12 @@ bool gb_wire_end_receive(
         ssize_t size = end->wire->ops->receive(end->wire, end->in_bytes, end->room);
         if (size < 0)
             break;
-        if (!take(end, (size_t)size, &next, faults))
+        int64_t now_ns = gb_clock_monotonic_ns();
+        if (!take(end, (size_t)size, now_ns, &next, faults))
             continue;
         memcpy(values, end->values, end->in.count * sizeof *values);
-        *time_ns = gb_packet_time(&end->order, &next, gb_clock_monotonic_ns());
+        *time_ns = gb_packet_time(&end->order, &next, now_ns);
+        end->heard_ns = now_ns;
         *header = next;
         end->taken++;
         any = true;

@@ -57,6 +57,8 @@ typedef struct gb_wire_end {
     size_t room;                         /* of in_bytes */
     double *values;                      /* [in.count] a packet being judged */
     uint64_t taken;                      /* rises with each new packet */
+    int64_t heard_ns;                    /* when the newest came */
+    int64_t silence_ns;                  /* so long it must be silent before another may speak */
     _Atomic int64_t received, sent, lost, repeated, disordered, corrupt, misshapen, unsent;
 } gb_wire_end;
 
