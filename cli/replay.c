@@ -25,6 +25,7 @@ static gb_status replay(const char *path, const char *folder, outcome *o)
 {
     gb_model *model = NULL;
     char hash[2 * GB_HASH_BYTES + 1] = "", place[PLACE_MAX] = "";
+    gb_dtype compute = GB_F32;
     gb_status status = GB_OK;
     o->asked = folder != NULL;
     o->result.first_different_tick = UINT64_MAX;
@@ -36,8 +37,11 @@ static gb_status replay(const char *path, const char *folder, outcome *o)
         status = gb_model_load(folder, &model);
     if (status == GB_OK && folder)
         status = gb_model_folder_hash(folder, hash);
+    if (status == GB_OK && folder)
+        status = gb_blackbox_precision(path, &compute);
     if (status == GB_OK)
-        status = gb_replay(path, folder ? gb_policy_make_model : NULL, model, hash, &o->result);
+        status = gb_replay(path, folder ? gb_policy_model_maker(compute) : NULL, model, hash,
+                           &o->result);
     gb_model_destroy(model);
     if (status == GB_ERR_CORRUPT && o->result.records > 0) {
         o->broken = true;
@@ -52,7 +56,7 @@ static void print_json(const outcome *o)
     const gb_replay_result *r = &o->result;
     json_t *all = json_pack(
         "{s:s, s:s*, s:b, s:b, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, "
-        "s:s, s:b}",
+        "s:s, s:s, s:b}",
         "chain", o->broken ? "broken" : "whole", "error", o->broken ? o->reason : NULL, "closed",
         r->closed, "head_expected", !o->other_head, "records", (json_int_t)r->records, "head",
         r->last_hash, "ticks", (json_int_t)r->ticks, "ticks_lost", (json_int_t)r->ticks_lost,
@@ -61,7 +65,8 @@ static void print_json(const outcome *o)
         (json_int_t)r->decisions_different, "proposals_checked", (json_int_t)r->proposals_checked,
         "proposals_different", (json_int_t)r->proposals_different, "proposals_unchecked",
         (json_int_t)r->proposals_unchecked, "machine", r->machine_name, "model", r->model_name,
-        "model_hash", r->model_hash, "same_model", r->same_model);
+        "model_hash", r->model_hash, "precision", gb_precision_name(r->compute), "same_model",
+        r->same_model);
     if (all && r->first_different_tick != UINT64_MAX)
         json_object_set_new(all, "first_different_tick",
                             json_integer((json_int_t)r->first_different_tick));
@@ -85,7 +90,8 @@ static void print_chain(const outcome *o)
                r->last_hash, o->other_head ? "  NOT the expected one" : "");
     printf("machine    %s\n", r->machine_name);
     if (r->model_name[0] || r->model_hash[0])
-        printf("model      %s (%.12s...)%s\n", r->model_name, r->model_hash,
+        printf("model      %s (%.12s...) in %s%s\n", r->model_name, r->model_hash,
+               gb_precision_name(r->compute),
                !o->asked       ? ""
                : r->same_model ? ", the one given"
                                : ", NOT the one given");

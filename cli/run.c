@@ -14,11 +14,12 @@ enum {
 
 /* What was asked for. */
 typedef struct request {
-    const char *model, *plant, *url, *map, *envelope, *log, *report, *switching, *cores;
+    const char *model, *plant, *url, *map, *envelope, *log, *report, *switching, *cores, *precision;
     bool no_envelope, stepped, view, json, each;
     char model_folder[PLACE_MAX]; /* where `model` turned out to be */
     int64_t episodes, seed, policy_seed, seconds, priority, view_port;
     double rate_hz, delay_ms;
+    gb_dtype compute; /* of `precision` */
 } request;
 
 /* What is open while it runs. */
@@ -84,7 +85,7 @@ static gb_status open_blackbox(run *r)
 {
     const request *q = r->asked;
     gb_policy policy = {0};
-    GB_TRY(gb_policy_make_model(r->model, r->link->machine, &policy));
+    GB_TRY(r->control.make(r->model, r->link->machine, &policy));
     gb_blackbox_options options = {.path = q->log,
                                    .machine = r->link->machine,
                                    .policy = &policy,
@@ -109,7 +110,8 @@ static gb_status open_view(run *r)
                                .machine_name = r->machine_name,
                                .model_name = q->model,
                                .model_hash_hex = r->hash,
-                               .envelope_path = q->envelope};
+                               .envelope_path = q->envelope,
+                               .compute = q->compute};
     GB_TRY(gb_view_open(&options, &r->view));
     if (q->view)
         fprintf(stderr, "watch it at http://127.0.0.1:%d/\n", gb_view_port(r->view));
@@ -122,6 +124,7 @@ static gb_status open_all(run *r)
     GB_TRY(gb_model_load(q->model, &r->model));
     GB_TRY(gb_model_folder_hash(q->model, r->hash));
     GB_TRY(open_link(r));
+    r->control.make = gb_policy_model_maker(q->compute);
     int64_t own_ns = r->link->machine->tick_ns;
     r->control.tick_ns = q->rate_hz > 0 ? (int64_t)(1e9 / q->rate_hz + 0.5) : own_ns;
     if (q->envelope)
@@ -165,7 +168,6 @@ static gb_status drive(run *r, request *q)
     q->model = q->model_folder;
     GB_TRY(open_all(r));
     r->control.link = r->link;
-    r->control.make = gb_policy_make_model;
     r->control.make_context = r->model;
     r->control.envelope = r->envelope;
     r->control.blackbox = r->blackbox;
@@ -207,6 +209,8 @@ static int check(request *q)
     }
     if (strcmp(q->switching, "plain") != 0 && strcmp(q->switching, "real-time") != 0)
         return mistake("--switching must be plain or real-time");
+    if (gb_precision_parse(q->precision, &q->compute) != GB_OK)
+        return mistake("--precision must be f32 or bf16");
     if (q->delay_ms >= 0 && !q->stepped)
         return mistake("--delay is of --stepped time; in real time a decision takes what it takes");
     if (q->episodes == 0)
@@ -264,6 +268,7 @@ static int parse(int argc, char **argv, request *q)
         {"episodes", OPTION_COUNT, &q->episodes, 1, 1000000},
         {"seed", OPTION_COUNT, &q->seed, 0, 4294967295.0},
         {"policy-seed", OPTION_COUNT, &q->policy_seed, 0, 4294967295.0},
+        {"precision", OPTION_TEXT, &q->precision, 0, 0},
         {"switching", OPTION_TEXT, &q->switching, 0, 0},
         {"stepped", OPTION_FLAG, &q->stepped, 0, 0},
         {"delay", OPTION_NUMBER, &q->delay_ms, 0, 3600000},
@@ -284,6 +289,7 @@ static int parse(int argc, char **argv, request *q)
 static int run_run(int argc, char **argv)
 {
     request q = {.switching = "real-time",
+                 .precision = "f32",
                  .seed = 100000,
                  .priority = gb_control_options_defaults().priority,
                  .delay_ms = -1};
@@ -298,6 +304,7 @@ static int run_run(int argc, char **argv)
         return code;
     gb_status status = close_all(&r, drive(&r, &q));
     r.outcome.stepped = q.stepped;
+    r.outcome.precision = q.precision;
     r.outcome.guarded = q.envelope != NULL;
     r.outcome.log = q.log;
     r.outcome.report = q.report;
@@ -323,6 +330,7 @@ const cli_command command_run = {
     "  --episodes N        of a simulated plant (default: 1; 50 with --stepped)\n"
     "  --seed N            of the first episode's start; then N + 1, ... (default: 100000)\n"
     "  --policy-seed N     of the policy's own randomness\n"
+    "  --precision P       f32, or bf16: half the memory traffic of a decision\n"
     "  --switching KIND    real-time (a chunk continues the one before) or plain\n"
     "  --stepped           as fast as the plant goes, repeatable to the bit\n"
     "  --delay MS          with --stepped: how long a decision takes (default: one tick)\n"

@@ -57,6 +57,7 @@ static void print_json(const run_outcome *o, const gb_interval *score)
         json_object_set_new(all, "score_high", json_real(score->high));
         json_object_set_new(all, "success", json_real((double)o->successes / o->episodes));
     }
+    json_object_set_new(all, "precision", json_string(o->precision));
     json_object_set_new(all, "period", timing_json(&c->period));
     json_object_set_new(all, "wake", timing_json(&c->wake));
     json_object_set_new(all, "busy", timing_json(&c->busy));
@@ -112,9 +113,10 @@ static void print_text(const run_outcome *o, const gb_interval *score)
                score->high, (double)o->successes / o->episodes, o->successes, o->episodes);
     else
         printf("%s: no episode came to its end\n", o->machine);
-    printf("%lld ticks, %lld late, %lld without a chunk; %lld decisions, %lld failed%s\n",
+    printf("%lld ticks, %lld late, %lld without a chunk; %lld decisions in %s, %lld failed%s\n",
            (long long)c->ticks, (long long)c->late, (long long)c->without_chunk,
-           (long long)c->decisions, (long long)c->failures, o->stepped ? " (stepped time)" : "");
+           (long long)c->decisions, o->precision, (long long)c->failures,
+           o->stepped ? " (stepped time)" : "");
     if (!o->stepped) {
         print_timing("tick", &c->period);
         print_timing("wake", &c->wake);

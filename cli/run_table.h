@@ -16,6 +16,7 @@ typedef struct run_outcome {
     bool guarded;   /* inside an envelope */
     double *scores; /* [episodes] */
     int episodes, room, successes;
+    const char *precision;    /* of the policy */
     const char *log, *report; /* NULL: none */
 } run_outcome;
 

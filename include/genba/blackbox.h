@@ -96,18 +96,23 @@ typedef struct gb_replay_result {
     char last_hash[2 * GB_HASH_BYTES + 1]; /* binds all of them; keep it elsewhere as an anchor */
     char model_name[128], model_hash[2 * GB_HASH_BYTES + 1]; /* as recorded; "" none */
     char machine_name[128];                                  /* "plant:grasp", a URL */
+    gb_dtype compute;                                        /* the recorded policy's */
 } gb_replay_result;
 
 /* Runs the pilot again on a recording: each decision from its recorded inputs, each proposal from
  * the chunk it names, which begins at the decision's `before`. make NULL: decisions are taken as
  * they were recorded. model_hash_hex may be NULL. GB_ERR_CORRUPT names the first record whose hash
  * does not follow; *out then holds what was read up to there. GB_ERR_MISMATCH: no black box, or not
- * of such a model's machine. A file that was cut is read as far as it is whole. */
+ * of such a model's machine, or of a policy that computes in another precision. A file that was cut
+ * is read as far as it is whole. */
 GB_API GB_MUST gb_status gb_replay(const char *path,
                                    gb_policy_make_fn make,
                                    const void *make_context,
                                    const char *model_hash_hex,
                                    gb_replay_result *out);
+/* What the recorded policy computed in, for gb_policy_model_maker. GB_F32 where the recording is
+ * from before there was a choice. */
+GB_API GB_MUST gb_status gb_blackbox_precision(const char *path, gb_dtype *out);
 /* BLAKE2b-256 of a model folder's weights file, as text. */
 GB_API GB_MUST gb_status gb_model_folder_hash(const char *folder, char out[2 * GB_HASH_BYTES + 1]);
 
@@ -123,6 +128,7 @@ typedef struct gb_view_options {
     const char *report_path; /* also keep what gb_view_close writes there; NULL: no */
     /* facts for the page, each may be NULL: what runs, as gb_blackbox_options has them */
     const char *machine_name, *model_name, *model_hash_hex, *envelope_path;
+    gb_dtype compute; /* of the policy; shown beside model_name */
 } gb_view_options;
 
 /* Serves one page on localhost, in threads of its own. GB_ERR_UNSUPPORTED without libmicrohttpd

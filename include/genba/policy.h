@@ -30,9 +30,10 @@ typedef struct gb_policy_prefix {
 
 /* Decides what a machine does next. A policy has its own buffers: one thread at a time. */
 typedef struct gb_policy {
-    int look_back; /* observations decide() reads */
-    int horizon;   /* actions decide() writes */
-    int execute;   /* of them carried out before the next decision, 1..horizon */
+    int look_back;    /* observations decide() reads */
+    int horizon;      /* actions decide() writes */
+    int execute;      /* of them carried out before the next decision, 1..horizon */
+    gb_dtype compute; /* what it computes in: GB_F32 (0), or GB_BF16 */
     void *context;
     /* observations [look_back x observation_size], one a period, oldest first (before the start of
      * an episode its first observation repeats); actions [horizon x action_size]. Pure: the same
@@ -62,7 +63,20 @@ typedef gb_status (*gb_policy_make_fn)(const void *context,
 GB_API GB_MUST gb_status gb_policy_make_model(const void *context,
                                               const gb_plant_info *plant,
                                               gb_policy *out);
+/* The same with the weights kept in bf16 (gb_session_options.compute): half the memory traffic of a
+ * decision, other bits in its answer. */
+GB_API GB_MUST gb_status gb_policy_make_model_bf16(const void *context,
+                                                   const gb_plant_info *plant,
+                                                   gb_policy *out);
+/* The one of the two that computes in it; NULL: neither does. */
+GB_API gb_policy_make_fn gb_policy_model_maker(gb_dtype compute);
 GB_API void gb_policy_destroy(gb_policy *policy); /* a zeroed one is fine */
+
+/* Precisions as recipes, options and recordings spell them: "f32", "bf16". NULL: no precision to
+ * compute in. */
+GB_API const char *gb_precision_name(gb_dtype compute);
+/* GB_ERR_ARGUMENT names the words there are. */
+GB_API GB_MUST gb_status gb_precision_parse(const char *text, gb_dtype *out);
 
 #ifdef __cplusplus
 }

@@ -51,6 +51,7 @@ _Static_assert(sizeof(gb_decision) == 72, "a decision of version 1");
 typedef struct gb_box_header {
     const gb_plant_info *machine;
     int look_back, horizon, execute; /* of the policy; 0: no pilot */
+    gb_dtype compute;                /* of the policy */
     const char *machine_name, *model_name, *model_hash, *envelope_hash, *nonce;
     int64_t tick_ns, started_wall_ns;
 } gb_box_header;

@@ -73,13 +73,13 @@ static json_t *print_header(const gb_box_header *h)
                   (json_int_t)m->period_ns, "tick_ns", (json_int_t)m->tick_ns, "observations",
                   print_streams(m->observation_streams, m->observation_stream_count), "actions",
                   print_streams(m->action_streams, m->action_stream_count));
-    return json_pack("{s:s, s:i, s:s, s:s, s:I, s:s, s:I, s:{s:s, s:s, s:i, s:i, s:i}, s:s, s:o}",
-                     "format", "genba.blackbox", "version", GB_BOX_VERSION, "software",
-                     gb_version(), "nonce", h->nonce, "started_wall_ns",
-                     (json_int_t)h->started_wall_ns, "link", h->machine_name, "tick_ns",
-                     (json_int_t)h->tick_ns, "model", "name", h->model_name, "hash", h->model_hash,
-                     "look_back", h->look_back, "horizon", h->horizon, "execute", h->execute,
-                     "envelope_hash", h->envelope_hash, "machine", machine);
+    return json_pack(
+        "{s:s, s:i, s:s, s:s, s:I, s:s, s:I, s:{s:s, s:s, s:i, s:i, s:i, s:s}, s:s, s:o}", "format",
+        "genba.blackbox", "version", GB_BOX_VERSION, "software", gb_version(), "nonce", h->nonce,
+        "started_wall_ns", (json_int_t)h->started_wall_ns, "link", h->machine_name, "tick_ns",
+        (json_int_t)h->tick_ns, "model", "name", h->model_name, "hash", h->model_hash, "look_back",
+        h->look_back, "horizon", h->horizon, "execute", h->execute, "precision",
+        gb_precision_name(h->compute), "envelope_hash", h->envelope_hash, "machine", machine);
 }
 
 gb_status gb_box_header_print(const gb_box_header *header, char **out, size_t *out_size)
@@ -228,6 +228,19 @@ static gb_status parse_machine(const gb_json_at *root, gb_arena *arena, gb_box_h
     return GB_OK;
 }
 
+/* Recordings from before there was a choice do not say it. */
+static gb_status parse_precision(const gb_json_at *model, gb_dtype *out)
+{
+    const char *text = NULL;
+    *out = GB_F32;
+    if (!gb_json_has(model, "precision"))
+        return GB_OK;
+    GB_TRY(gb_json_text(model, "precision", &text));
+    if (gb_precision_parse(text, out) == GB_OK)
+        return GB_OK;
+    return gb_json_fail(model, GB_ERR_SCHEMA, "precision", "\"%.32s\", expected f32 or bf16", text);
+}
+
 static gb_status parse_model(const gb_json_at *root, gb_arena *arena, gb_box_header *out)
 {
     gb_json_at at;
@@ -238,6 +251,7 @@ static gb_status parse_model(const gb_json_at *root, gb_arena *arena, gb_box_hea
     GB_TRY(gb_json_int(&at, "look_back", 0, 1 << 16, &look_back));
     GB_TRY(gb_json_int(&at, "horizon", 0, 1 << 16, &horizon));
     GB_TRY(gb_json_int(&at, "execute", 0, 1 << 16, &execute));
+    GB_TRY(parse_precision(&at, &out->compute));
     out->look_back = (int)look_back;
     out->horizon = (int)horizon;
     out->execute = (int)execute;

@@ -206,12 +206,13 @@ open_recording(gb_box_writer *w, const gb_blackbox_options *options, const gb_bo
     const gb_pair pairs[] = {{"black_box", "1"},
                              {"model", header->model_name},
                              {"model_hash", header->model_hash},
+                             {"precision", gb_precision_name(header->compute)},
                              {"envelope_hash", header->envelope_hash}};
     gb_recording_info info = {.name = name,
                               .source = header->machine_name,
                               .instruction = options->machine->instruction,
                               .pairs = pairs,
-                              .pair_count = 4};
+                              .pair_count = sizeof pairs / sizeof *pairs};
     gb_recording_file_options file = gb_recording_file_options_defaults();
     GB_TRY(gb_recording_writer_create(&w->host, &info, NULL, &w->recording));
     GB_TRY(gb_box_file_create(options->path, &w->file));
@@ -287,6 +288,7 @@ gb_status gb_box_writer_create(const gb_blackbox_options *options, gb_box_writer
                             .look_back = policy ? policy->look_back : 0,
                             .horizon = policy ? policy->horizon : 0,
                             .execute = policy ? policy->execute : 0,
+                            .compute = policy ? policy->compute : GB_F32,
                             .machine_name = options->machine_name ? options->machine_name
                                                                   : options->machine->name,
                             .model_name = options->model_name ? options->model_name : "",

@@ -144,8 +144,9 @@ static gb_status check_actions(const gb_plant_info *plant, const gb_head_config 
         plant->name, names);
 }
 
-static gb_status build(driver *d, const gb_model *model)
+static gb_status build(driver *d, const gb_model *model, gb_dtype compute)
 {
+    gb_session_options options = gb_session_defaults();
     const gb_model_config *config = gb_model_get_config(model);
     const gb_head_config *head = &config->head;
     GB_TRY(check_actions(d->plant, head));
@@ -156,17 +157,18 @@ static gb_status build(driver *d, const gb_model *model)
     d->prefix = calloc((size_t)(d->horizon * d->plant->action_size), sizeof *d->prefix);
     if (!d->chunk || !d->prefix)
         return gb_fail(GB_ERR_MEMORY, "policy: no memory for a chunk");
-    return gb_session_create(model, gb_session_defaults(), &d->session);
+    options.compute = compute;
+    return gb_session_create(model, options, &d->session);
 }
 
-gb_status gb_policy_make_model(const void *context, const gb_plant_info *plant, gb_policy *out)
+static gb_status
+make(const gb_model *model, const gb_plant_info *plant, gb_dtype compute, gb_policy *out)
 {
-    const gb_model *model = context;
     driver *d = calloc(1, sizeof *d);
     if (!d)
         return gb_fail(GB_ERR_MEMORY, "policy: no memory");
     d->plant = plant;
-    gb_status status = build(d, model);
+    gb_status status = build(d, model, compute);
     if (status != GB_OK) {
         destroy(d);
         return status;
@@ -174,10 +176,28 @@ gb_status gb_policy_make_model(const void *context, const gb_plant_info *plant, 
     *out = (gb_policy){.look_back = d->look_back,
                        .horizon = d->horizon,
                        .execute = gb_model_get_config(model)->head.execute,
+                       .compute = compute,
                        .context = d,
                        .decide = decide,
                        .decide_after = decide_after,
                        .warm = warm,
                        .destroy = destroy};
     return GB_OK;
+}
+
+gb_status gb_policy_make_model(const void *context, const gb_plant_info *plant, gb_policy *out)
+{
+    return make(context, plant, GB_F32, out);
+}
+
+gb_status gb_policy_make_model_bf16(const void *context, const gb_plant_info *plant, gb_policy *out)
+{
+    return make(context, plant, GB_BF16, out);
+}
+
+gb_policy_make_fn gb_policy_model_maker(gb_dtype compute)
+{
+    return compute == GB_F32    ? gb_policy_make_model
+           : compute == GB_BF16 ? gb_policy_make_model_bf16
+                                : NULL;
 }

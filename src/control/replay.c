@@ -161,6 +161,12 @@ static gb_status make_policy(replay *r, gb_policy_make_fn make, const void *cont
                        "the recording is of a model that looks back %d observations and answers %d "
                        "actions; this one %d and %d",
                        h->look_back, h->horizon, r->policy.look_back, r->policy.horizon);
+    if (r->policy.compute != h->compute)
+        return gb_fail(
+            GB_ERR_MISMATCH,
+            "the recording is of a policy that computes in %s, this one does not: make it "
+            "in the precision of the recording (gb_blackbox_precision)",
+            gb_precision_name(h->compute));
     return GB_OK;
 }
 
@@ -207,6 +213,7 @@ static void describe(replay *r, const char *model_hash_hex)
     snprintf(result->model_name, sizeof result->model_name, "%s", h->model_name);
     snprintf(result->model_hash, sizeof result->model_hash, "%s", h->model_hash);
     snprintf(result->machine_name, sizeof result->machine_name, "%s", h->machine_name);
+    result->compute = h->compute;
     result->same_model =
         model_hash_hex && model_hash_hex[0] && strcmp(model_hash_hex, h->model_hash) == 0;
 }
@@ -261,6 +268,17 @@ gb_status gb_replay(const char *path,
     gb_bytes_in *bytes = NULL;
     GB_TRY(gb_bytes_in_file(path, &bytes));
     return gb_replay_bytes(bytes, make, make_context, model_hash_hex, out);
+}
+
+gb_status gb_blackbox_precision(const char *path, gb_dtype *out)
+{
+    gb_bytes_in *bytes = NULL;
+    gb_box_reader *reader = NULL;
+    GB_TRY(gb_bytes_in_file(path, &bytes));
+    GB_TRY(gb_box_reader_open(bytes, &reader));
+    *out = gb_box_reader_header(reader)->compute;
+    gb_box_reader_destroy(reader);
+    return GB_OK;
 }
 
 gb_status gb_model_folder_hash(const char *folder, char out[2 * GB_HASH_BYTES + 1])

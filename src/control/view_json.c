@@ -132,6 +132,8 @@ void gb_view_json_machine(FILE *to, const gb_view *view)
     put_named(to, "instruction", machine->instruction);
     put_named(to, "model", view->options.model_name);
     put_named(to, "model_hash", view->options.model_hash_hex);
+    put_named(to, "precision",
+              view->options.model_name ? gb_precision_name(view->options.compute) : NULL);
     put_named(to, "envelope", view->options.envelope_path);
     put_named(to, "envelope_hash", view->envelope_hash);
     put_named(to, "version", gb_version());

@@ -300,6 +300,87 @@ static void test_tampering_is_named(void **state)
     assert_int_not_equal(tamper(path, &c, &result), GB_OK);
 }
 
+/* Where the header's text says the precision; the first record of the first block. */
+static size_t find_precision(const blocks *all)
+{
+    const char *text = (const char *)all->data[0] + GB_BOX_BLOCK_BYTES + GB_BOX_RECORD_BYTES;
+    const char *at = memmem(text, all->size[0] - GB_BOX_BLOCK_BYTES - GB_BOX_RECORD_BYTES,
+                            "\"precision\":\"bf16\"", 18);
+    assert_non_null(at);
+    return (size_t)(at - text);
+}
+
+/* Each byte of it belongs to the chain. */
+static void test_tampered_precision_is_named(void **state)
+{
+    (void)state;
+    char path[128];
+    gb_replay_result result;
+    gb_blackbox *box = NULL;
+    gb_dtype compute = GB_F32;
+    box_servo servo;
+    blocks all;
+    name_file(path, sizeof path, "precision.mcap");
+    box_servo_begin(&servo);
+    servo.policy.compute = GB_BF16;
+    gb_blackbox_options options = box_options(path, &servo.policy);
+    assert_int_equal(gb_blackbox_open(&options, &box), GB_OK);
+    box_run(&servo, box, 100);
+    assert_int_equal(gb_blackbox_close(box, NULL), GB_OK);
+    assert_int_equal(gb_blackbox_precision(path, &compute), GB_OK);
+    assert_int_equal(compute, GB_BF16);
+    assert_int_equal(gb_replay(path, box_make, &box_gain, NULL, &result), GB_ERR_MISMATCH);
+
+    read_blocks(path, &all);
+    size_t at = find_precision(&all);
+    for (int i = 0; i < all.count; i++)
+        free(all.data[i]);
+    for (size_t i = 0; i < 18; i++) {
+        change c = {.record = 0, .what = FLIP, .byte = at + i};
+        compute = GB_F32;
+        assert_int_equal(tamper(path, &c, &result), GB_ERR_CORRUPT);
+        name_file(path, sizeof path, "tampered.mcap");
+        assert_int_equal(gb_blackbox_precision(path, &compute), GB_ERR_CORRUPT);
+        assert_int_equal(compute, GB_F32);
+        name_file(path, sizeof path, "precision.mcap");
+    }
+}
+
+static gb_status parse_header(const char *format, const char *precision, gb_dtype *out)
+{
+    char text[1024];
+    gb_arena *arena = NULL;
+    gb_box_header header = {.compute = GB_DTYPE_COUNT};
+    assert_int_equal(gb_arena_create(0, &arena), GB_OK);
+    int size = snprintf(text, sizeof text, format, precision);
+    gb_status status = gb_box_header_parse(text, (size_t)size, arena, &header);
+    *out = header.compute;
+    gb_arena_destroy(arena);
+    return status;
+}
+
+/* A header from before there was a choice, one of each precision, and nonsense. */
+static void test_precision_in_the_header(void **state)
+{
+    (void)state;
+    static const char format[] =
+        "{\"format\":\"genba.blackbox\",\"version\":1,\"nonce\":\"\",\"started_wall_ns\":1,"
+        "\"link\":\"x\",\"tick_ns\":1000000,\"envelope_hash\":\"\",\"model\":{\"name\":\"m\","
+        "\"hash\":\"\",\"look_back\":1,\"horizon\":4,\"execute\":2%s},\"machine\":{\"name\":\"x\","
+        "\"period_ns\":1000000,\"tick_ns\":1000000,\"observations\":[],\"actions\":[]}}";
+    gb_dtype compute;
+    assert_int_equal(parse_header(format, "", &compute), GB_OK);
+    assert_int_equal(compute, GB_F32);
+    assert_int_equal(parse_header(format, ",\"precision\":\"f32\"", &compute), GB_OK);
+    assert_int_equal(compute, GB_F32);
+    assert_int_equal(parse_header(format, ",\"precision\":\"bf16\"", &compute), GB_OK);
+    assert_int_equal(compute, GB_BF16);
+    assert_int_equal(parse_header(format, ",\"precision\":\"int8\"", &compute), GB_ERR_SCHEMA);
+    assert_non_null(strstr(gb_error_message(), "f32 or bf16"));
+    assert_int_not_equal(parse_header(format, ",\"precision\":1", &compute), GB_OK);
+    assert_int_equal(compute, GB_DTYPE_COUNT); /* the output is untouched */
+}
+
 static void test_no_black_box(void **state)
 {
     (void)state;
@@ -347,6 +428,7 @@ static void test_every_byte(void **state)
     assert_int_equal(replay_memory(data, size, &whole), GB_OK);
     assert_string_equal(whole.last_hash, GOLDEN_HEAD);
     assert_int_equal(whole.ticks, 60);
+    assert_int_equal(whole.compute, GB_F32); /* it is from before there was a choice */
     for (size_t i = 0; i < size; i++) {
         data[i] ^= (unsigned char)(1u << i % 8);
         if (replay_memory(data, size, &result) == GB_OK) {
@@ -369,6 +451,8 @@ int main(void)
         cmocka_unit_test(test_model_that_does_not_fit),
         cmocka_unit_test(test_lost_decision_is_said),
         cmocka_unit_test(test_tampering_is_named),
+        cmocka_unit_test(test_tampered_precision_is_named),
+        cmocka_unit_test(test_precision_in_the_header),
         cmocka_unit_test(test_no_black_box),
         cmocka_unit_test(test_every_byte),
     };

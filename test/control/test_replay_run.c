@@ -48,6 +48,7 @@ static gb_model *make_model(uint64_t seed)
 
 static void record(const char *path,
                    const gb_model *model,
+                   gb_dtype compute,
                    gb_switching switching,
                    bool stepped,
                    gb_control_result *result)
@@ -56,13 +57,14 @@ static void record(const char *path,
     gb_blackbox *box = NULL;
     gb_blackbox_counts counts;
     gb_policy policy = {0};
+    gb_policy_make_fn make = gb_policy_model_maker(compute);
     gb_plant_options plant = gb_plant_options_defaults();
     plant.max_steps = 60;
     pushing_ok(gb_link_plant("pusht", &plant, &link));
-    pushing_ok(gb_policy_make_model(model, link->machine, &policy));
+    pushing_ok(make(model, link->machine, &policy));
     gb_control_options options = gb_control_options_defaults();
     options.link = link;
-    options.make = gb_policy_make_model;
+    options.make = make;
     options.make_context = model;
     options.switching = switching;
     options.stepped_time = stepped;
@@ -117,17 +119,22 @@ static void test_warming_changes_nothing(void **state)
     gb_model_destroy(model);
 }
 
-static void check(gb_switching switching, bool stepped)
+static void check(gb_dtype compute, gb_switching switching, bool stepped)
 {
     char path[128];
     gb_control_result run;
     gb_replay_result replay;
     gb_model *model = make_model(7), *other = make_model(8);
-    snprintf(path, sizeof path, "%s/%d-%d.mcap", folder, (int)switching, stepped);
-    record(path, model, switching, stepped, &run);
+    gb_dtype said = GB_DTYPE_COUNT;
+    snprintf(path, sizeof path, "%s/%d-%d-%d.mcap", folder, (int)compute, (int)switching, stepped);
+    record(path, model, compute, switching, stepped, &run);
     assert_true(run.ticks > 10 && run.decisions > 1);
 
-    pushing_ok(gb_replay(path, gb_policy_make_model, model, "beef", &replay));
+    pushing_ok(gb_blackbox_precision(path, &said));
+    assert_int_equal(said, compute);
+    gb_policy_make_fn make = gb_policy_model_maker(said);
+    pushing_ok(gb_replay(path, make, model, "beef", &replay));
+    assert_int_equal(replay.compute, compute);
     assert_int_equal(replay.ticks, run.ticks);
     assert_int_equal(replay.decisions_checked, run.decisions);
     assert_int_equal(replay.decisions_different, 0);
@@ -136,7 +143,7 @@ static void check(gb_switching switching, bool stepped)
     assert_int_equal(replay.proposals_checked, run.ticks - run.without_chunk);
     assert_true(replay.chain_whole && replay.closed && replay.same_model);
 
-    pushing_ok(gb_replay(path, gb_policy_make_model, other, "cafe", &replay));
+    pushing_ok(gb_replay(path, make, other, "cafe", &replay));
     assert_true(replay.decisions_different > 0);
     assert_true(replay.proposals_different > 0);
     assert_false(replay.same_model);
@@ -147,19 +154,65 @@ static void check(gb_switching switching, bool stepped)
 static void test_stepped_plain(void **state)
 {
     (void)state;
-    check(GB_SWITCH_PLAIN, true);
+    check(GB_F32, GB_SWITCH_PLAIN, true);
 }
 
 static void test_stepped_real_time_chunks(void **state)
 {
     (void)state;
-    check(GB_SWITCH_REAL_TIME, true);
+    check(GB_F32, GB_SWITCH_REAL_TIME, true);
+}
+
+static void test_in_bf16(void **state)
+{
+    (void)state;
+    check(GB_BF16, GB_SWITCH_PLAIN, true);
+    check(GB_BF16, GB_SWITCH_REAL_TIME, true);
+    check(GB_BF16, GB_SWITCH_REAL_TIME, false);
+}
+
+/* What differs between the precisions is not called a difference of the model. */
+static void test_other_precision_is_refused(void **state)
+{
+    (void)state;
+    static const gb_dtype kinds[] = {GB_F32, GB_BF16};
+    char path[128], expected[64];
+    gb_control_result run;
+    gb_model *model = make_model(7);
+    for (int i = 0; i < 2; i++) {
+        gb_replay_result replay = {.decisions = -1};
+        snprintf(path, sizeof path, "%s/refused-%d.mcap", folder, i);
+        record(path, model, kinds[i], GB_SWITCH_REAL_TIME, true, &run);
+        assert_int_equal(gb_replay(path, gb_policy_model_maker(kinds[!i]), model, "beef", &replay),
+                         GB_ERR_MISMATCH);
+        snprintf(expected, sizeof expected, "computes in %s", gb_precision_name(kinds[i]));
+        assert_non_null(strstr(gb_error_message(), expected));
+        assert_int_equal(replay.decisions, -1); /* untouched: nothing was compared */
+    }
+    gb_model_destroy(model);
+}
+
+static void test_precisions_have_names(void **state)
+{
+    (void)state;
+    gb_dtype read = GB_I32;
+    assert_int_equal(GB_F32, 0); /* a policy that says nothing computes in f32 */
+    pushing_ok(gb_precision_parse("bf16", &read));
+    assert_int_equal(read, GB_BF16);
+    pushing_ok(gb_precision_parse("f32", &read));
+    assert_int_equal(read, GB_F32);
+    assert_int_equal(gb_precision_parse("fp16", &read), GB_ERR_ARGUMENT);
+    assert_int_equal(gb_precision_parse("", &read), GB_ERR_ARGUMENT);
+    assert_int_equal(read, GB_F32);
+    assert_null(gb_precision_name(GB_I8));
+    assert_true(gb_policy_model_maker(GB_F32) == gb_policy_make_model);
+    assert_true(gb_policy_model_maker(GB_I8) == NULL);
 }
 
 static void test_by_the_clock(void **state)
 {
     (void)state;
-    check(GB_SWITCH_REAL_TIME, false);
+    check(GB_F32, GB_SWITCH_REAL_TIME, false);
 }
 
 int main(void)
@@ -169,6 +222,9 @@ int main(void)
         cmocka_unit_test(test_stepped_plain),
         cmocka_unit_test(test_stepped_real_time_chunks),
         cmocka_unit_test(test_by_the_clock),
+        cmocka_unit_test(test_in_bf16),
+        cmocka_unit_test(test_other_precision_is_refused),
+        cmocka_unit_test(test_precisions_have_names),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

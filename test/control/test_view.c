@@ -36,7 +36,8 @@ static gb_view *open_view(int port, const char *report)
                                .port = port,
                                .tick_ns = 10000000,
                                .report_path = report,
-                               .model_name = "none"};
+                               .model_name = "none",
+                               .compute = GB_BF16};
     gb_view *view = NULL;
 #ifndef GENBA_WITH_MICROHTTPD
     if (port >= 0)
@@ -368,6 +369,7 @@ static void report_keeps_spikes(void **state)
     assert_null(json_object_get(data, "token"));
     assert_string_equal(json_string_value(json_object_get(data, "title")),
                         "A </script> of a \"title\"");
+    assert_string_equal(json_string_value(json_object_get(data, "precision")), "bf16");
     json_decref(data);
     unlink(path);
     rmdir(folder);

@@ -123,6 +123,11 @@ expect 0 "bit for bit" "$genba" replay "$work/box.mcap" --model "$work/whole/mod
 expect 0 "bit for bit" "$genba" replay "$work/box.mcap" --model "$work/whole/" # a run folder, too
 expect 0 "decisions" "$genba" run "$work/whole" --no-envelope --stepped --episodes 1
 expect 0 "whole" "$genba" replay "$work/box.mcap"
+expect 0 "decisions in bf16" "$genba" run "$work/whole/model" --plant pusht --envelope examples/envelopes/pusht.yaml --stepped --episodes 1 --precision bf16 --log "$work/half.mcap"
+expect 0 "in bf16, the one given" "$genba" replay "$work/half.mcap" --model "$work/whole/model"
+expect 0 "bit for bit" "$genba" replay "$work/half.mcap" --model "$work/whole/model"
+expect 0 '"precision": "bf16"' "$genba" replay "$work/half.mcap" --json
+expect 2 "f32 or bf16" "$genba" run "$work/whole/model" --no-envelope --precision fp16
 mkdir "$work/begun" && echo '{}' >"$work/begun/run.json"
 expect 3 "a run without a model yet" "$genba" run "$work/begun" --no-envelope --stepped
 expect 3 "a run without a model yet" "$genba" replay "$work/box.mcap" --model "$work/begun"

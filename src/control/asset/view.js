@@ -267,7 +267,7 @@ function setUp() {
   document.title = data.title || data.machine || 'genba';
   set($('title'), data.title || data.machine);
   fact('machine', data.machine); fact('what it does', data.summary); fact('asked of it', data.instruction);
-  fact('model', data.model); fact('model hash', data.model_hash); fact('envelope', data.envelope); fact('envelope hash', data.envelope_hash);
+  fact('model', data.model); fact('model hash', data.model_hash); fact('precision', data.precision); fact('envelope', data.envelope); fact('envelope hash', data.envelope_hash);
   fact('ticks a second', num(1 / data.tick).replace(/\.?0+$/, ''));
   if (sums && sums.began > 1e9) fact('began', new Date(1000 * sums.began).toISOString().replace('T', ' ').replace(/\..*/, ' UTC'));
   const missing = data.observations.filter(s => s.column < 0).map(s => s.name).join(', ');
