@@ -21,6 +21,14 @@ static bool differs(const outcome *o)
     return o->broken || o->other_head || r->decisions_different > 0 || r->proposals_different > 0;
 }
 
+/* Something of the run could not be compared, because it is not in the recording. */
+static bool lacks(const outcome *o)
+{
+    const gb_replay_result *r = &o->result;
+    return !o->broken &&
+           (!r->closed || r->ticks_lost > 0 || r->decisions_lost > 0 || r->proposals_unchecked > 0);
+}
+
 static gb_status replay(const char *path, const char *folder, outcome *o)
 {
     gb_model *model = NULL;
@@ -70,6 +78,8 @@ static void print_json(const outcome *o)
     if (all && r->first_different_tick != UINT64_MAX)
         json_object_set_new(all, "first_different_tick",
                             json_integer((json_int_t)r->first_different_tick));
+    if (all)
+        json_object_set_new(all, "complete", json_boolean(!o->broken && !lacks(o)));
     char *text = all ? json_dumps(all, 0) : NULL;
     puts(text ? text : "{}");
     free(text);
@@ -85,8 +95,7 @@ static void print_chain(const outcome *o)
                o->reason, (unsigned long long)r->records);
     else
         printf("chain      whole: %llu records%s\nhead       %s%s\n",
-               (unsigned long long)r->records,
-               r->closed ? "" : "; its end is missing: the run was cut or the disk was full",
+               (unsigned long long)r->records, r->closed ? "" : ", but its END IS MISSING",
                r->last_hash, o->other_head ? "  NOT the expected one" : "");
     printf("machine    %s\n", r->machine_name);
     if (r->model_name[0] || r->model_hash[0])
@@ -97,6 +106,40 @@ static void print_chain(const outcome *o)
                                : ", NOT the one given");
     printf("ticks      %lld, %lld lost\ndecisions  %lld, %lld lost\n", (long long)r->ticks,
            (long long)r->ticks_lost, (long long)r->decisions, (long long)r->decisions_lost);
+}
+
+/* What of the run is not in the recording, so that nobody takes a part for the whole. */
+static void print_lacks(const outcome *o)
+{
+    const gb_replay_result *r = &o->result;
+    printf("NOT COMPLETE:");
+    if (!r->closed)
+        printf(" the recording ends after %lld tick%s without the record that closes it: killed, "
+               "out of disk, or shortened. What came after could not be compared.",
+               (long long)r->ticks, plural(r->ticks));
+    if (r->ticks_lost > 0 || r->decisions_lost > 0)
+        printf(" %lld tick%s and %lld decision%s were lost while it was written.",
+               (long long)r->ticks_lost, plural(r->ticks_lost), (long long)r->decisions_lost,
+               plural(r->decisions_lost));
+    if (r->proposals_unchecked > 0)
+        printf(" The decisions behind %lld proposal%s are not there.",
+               (long long)r->proposals_unchecked, plural(r->proposals_unchecked));
+    printf("\n");
+}
+
+static void print_verdict(const outcome *o)
+{
+    if (differs(o))
+        printf("%s\n", o->broken       ? "The recording was changed, or is damaged."
+                       : o->other_head ? "The recording is not the one whose head was noted."
+                                       : "This model does not do what was recorded.");
+    else if (o->asked)
+        printf("%s is what this model proposes, bit for bit.\n",
+               lacks(o) ? "Of what is there, every proposal" : "Every proposal");
+    else
+        printf("No model was asked; --model MODEL lets one decide again.\n");
+    if (lacks(o))
+        print_lacks(o);
 }
 
 static void print_text(const outcome *o)
@@ -114,14 +157,7 @@ static void print_text(const outcome *o)
         printf("; %lld stand on decisions that are not recorded",
                (long long)r->proposals_unchecked);
     printf("\n");
-    if (differs(o))
-        printf("%s\n", o->broken       ? "The recording was changed, or is damaged."
-                       : o->other_head ? "The recording is not the one whose head was noted."
-                                       : "This model does not do what was recorded.");
-    else if (o->asked)
-        printf("Every proposal is what this model proposes, bit for bit.\n");
-    else
-        printf("No model was asked; --model MODEL lets one decide again.\n");
+    print_verdict(o);
 }
 
 static int run_replay(int argc, char **argv)
@@ -143,7 +179,7 @@ static int run_replay(int argc, char **argv)
         print_json(&o);
     else
         print_text(&o);
-    return differs(&o) ? EXIT_INPUT : EXIT_DONE;
+    return differs(&o) || lacks(&o) ? EXIT_INPUT : EXIT_DONE;
 }
 
 const cli_command command_replay = {
@@ -153,6 +189,7 @@ const cli_command command_replay = {
     "bit\n"
     "  --head HASH     the head that was noted when the run ended must be this recording's\n"
     "  --json          one JSON object\n\n"
-    "Exits with 0 when all is the same, 3 when something differs or the chain is broken.\n\n"
+    "Exits with 0 when all is there and the same; 3 when something differs, the chain is broken, "
+    "or\npart of the run is missing, also when all that is there is the same.\n\n"
     "example: genba replay monday.mcap --model runs/grasp/model\n",
     run_replay};
