@@ -115,6 +115,7 @@ typedef struct gb_rollout_options {
     gb_pool *pool;        /* borrowed; NULL: the calling thread. Episodes run side by side */
     gb_progress_fn progress;
     void *progress_context;
+    const char *progress_what; /* what it says is under way; NULL: the plant's name */
 } gb_rollout_options;
 
 /* pusht, seeds 100000.., 50 episodes. */

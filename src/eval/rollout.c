@@ -164,8 +164,9 @@ static void run_part(void *context, int64_t part, int thread)
     }
     pthread_mutex_lock(&j->lock);
     j->finished++;
+    const char *what = j->options->progress_what;
     if (j->options->progress)
-        j->options->progress(j->options->progress_context, j->set->plant->name,
+        j->options->progress(j->options->progress_context, what ? what : j->set->plant->name,
                              (double)j->finished / (double)j->options->episodes);
     pthread_mutex_unlock(&j->lock);
 }

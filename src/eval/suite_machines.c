@@ -142,6 +142,14 @@ static void keep(outcome *o, int episode, const gb_plant_result *result)
     o->score[episode] = result->score;
 }
 
+/* "grasp: teacher", for progress; it lives as long as the run. */
+static const char *
+title_of(gb_suite_run_state *state, const gb_plant_info *info, const char *method)
+{
+    const char *title = gb_arena_format(state->arena, "%s: %s", info->name, method);
+    return title ? title : info->name;
+}
+
 static gb_status
 work(gb_suite_run_state *state, worker *w, act_fn act, const char *name, outcome *o)
 {
@@ -201,8 +209,11 @@ static gb_status add_row(gb_suite_run_state *state,
 /* ---- models -----------------------------------------------------------------------------------
  */
 
-static gb_status
-step_model(gb_suite_run_state *state, const gb_model *model, const char *plant, outcome *o)
+static gb_status step_model(gb_suite_run_state *state,
+                            const gb_model *model,
+                            const char *plant,
+                            const char *what,
+                            outcome *o)
 {
     gb_rollout_options rollouts = gb_rollout_options_defaults();
     gb_rollout_set *set = NULL;
@@ -214,6 +225,7 @@ step_model(gb_suite_run_state *state, const gb_model *model, const char *plant, 
     rollouts.pool = state->options->pool;
     rollouts.progress = state->options->progress;
     rollouts.progress_context = state->options->progress_context;
+    rollouts.progress_what = what;
     GB_TRY(gb_rollout_run(&rollouts, gb_policy_make_model, model, &set));
     for (int i = 0; i < o->count; i++)
         keep(o, i, &set->episodes[i].result);
@@ -224,7 +236,7 @@ step_model(gb_suite_run_state *state, const gb_model *model, const char *plant, 
 typedef struct driving {
     gb_suite_run_state *state;
     outcome *out;
-    const char *plant;
+    const char *what; /* for progress */
 } driving;
 
 static void after_episode(void *context, int episode, const gb_plant_result *result)
@@ -232,7 +244,7 @@ static void after_episode(void *context, int episode, const gb_plant_result *res
     driving *d = context;
     if (episode < d->out->count)
         keep(d->out, episode, result);
-    gb_suite_progress(d->state, d->plant, (double)(episode + 1) / (double)d->out->count);
+    gb_suite_progress(d->state, d->what, (double)(episode + 1) / (double)d->out->count);
 }
 
 /* By pilot and servo on a virtual clock, inside the envelope where there is one. */
@@ -241,6 +253,7 @@ static gb_status drive_model(gb_suite_run_state *state,
                              const gb_plant_info *info,
                              gb_switching switching,
                              const char *envelope_path,
+                             const char *what,
                              outcome *o)
 {
     gb_link *link = NULL;
@@ -248,7 +261,7 @@ static gb_status drive_model(gb_suite_run_state *state,
     gb_control_result result;
     gb_control_options options = gb_control_options_defaults();
     GB_TRY(outcome_create(state, o));
-    driving d = {.state = state, .out = o, .plant = info->name};
+    driving d = {.state = state, .out = o, .what = what};
     gb_status status = GB_OK;
     if (envelope_path)
         GB_TRY(gb_envelope_load(envelope_path, info, info->tick_ns, &envelope));
@@ -291,13 +304,14 @@ static gb_status add_model(gb_suite_run_state *state,
     snprintf(path, sizeof path, "%s/%s.yaml", options->envelopes ? options->envelopes : ENVELOPES,
              info->name);
     bool inside = gb_file_exists(path);
-    GB_TRY(step_model(state, model, info->name, &o));
     snprintf(method, sizeof method, "%s, stepped", name);
+    GB_TRY(step_model(state, model, info->name, title_of(state, info, method), &o));
     GB_TRY(add_row(state, table, info->name, method, GB_RESULT_MODEL, "no envelope, no delay", &o,
                    teacher));
     for (int s = GB_SWITCH_PLAIN; s <= GB_SWITCH_REAL_TIME; s++) {
-        GB_TRY(drive_model(state, model, info, (gb_switching)s, inside ? path : NULL, &o));
         snprintf(method, sizeof method, "%s, %s", name, driven[s]);
+        GB_TRY(drive_model(state, model, info, (gb_switching)s, inside ? path : NULL,
+                           title_of(state, info, method), &o));
         snprintf(note, sizeof note, "inference takes one tick (%g ms); %s%s",
                  (double)info->tick_ns / 1e6, inside ? "envelope " : "no envelope",
                  inside ? path : "");
@@ -330,7 +344,7 @@ floors(gb_suite_run_state *state, gb_result_table *table, worker *w, double *tea
             continue;
         if (ways[i].act == replay)
             GB_TRY(record_one(w));
-        GB_TRY(work(state, w, ways[i].act, w->info->name, &o));
+        GB_TRY(work(state, w, ways[i].act, title_of(state, w->info, ways[i].method), &o));
         GB_TRY(add_row(state, table, w->info->name, ways[i].method, GB_RESULT_BASELINE,
                        ways[i].note, &o, *teacher));
         if (ways[i].act == teach)

@@ -120,7 +120,7 @@ static gb_status replay(gb_suite_run_state *state, const gb_dataset *demos, gb_r
     gb_status status = gb_rollout_set_create(info, episodes, &set);
     for (int i = 0; status == GB_OK && i < episodes; i++) {
         status = replay_one(&set->episodes[i], plant, gb_dataset_get(demos, i), i);
-        gb_suite_progress(state, "demonstrations", (double)(i + 1) / (double)episodes);
+        gb_suite_progress(state, "pusht: demonstrations", (double)(i + 1) / (double)episodes);
     }
     gb_plant_destroy(plant);
     if (status != GB_OK) {
@@ -151,6 +151,7 @@ run_baselines(gb_suite_run_state *state, gb_result_table *table, const gb_datase
     gb_rollout_set *set = NULL;
     if (gb_suite_wants(state, "nearest")) {
         gb_rollout_options rollouts = rollout_options(state);
+        rollouts.progress_what = "pusht: nearest demonstration";
         gb_nearest_options nearest = {demos, true, CHUNK, CHUNK};
         GB_TRY(gb_rollout_run(&rollouts, gb_policy_make_nearest, &nearest, &set));
         GB_TRY(add_row(state, table, "Nearest demonstration", GB_RESULT_BASELINE,
@@ -179,6 +180,7 @@ static gb_status run(gb_suite_run_state *state)
     GB_TRY(gb_suite_table(state, "PushT", caption, columns, COLUMN_COUNT, &table));
     if (state->options->model) {
         gb_rollout_set *set = NULL;
+        rollouts.progress_what = gb_suite_model_name(state);
         GB_TRY(gb_rollout_run(&rollouts, gb_policy_make_model, state->options->model, &set));
         GB_TRY(add_row(state, table, gb_suite_model_name(state), GB_RESULT_MODEL, "", set));
     }
