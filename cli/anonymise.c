@@ -44,8 +44,8 @@ static gb_status anonymise(const wish *w, const gb_key *key, gb_store *from, gb_
     if (status == GB_OK && reported)
         status = print_report(w, &report);
     if (status == GB_OK && !w->json)
-        printf("%lld recordings of %s went to %s by policy %s\n", (long long)count, w->from, w->to,
-               gb_anonymise_policy_id(policy));
+        printf("%lld recording%s of %s went to %s by policy %s\n", (long long)count, plural(count),
+               w->from, w->to, gb_anonymise_policy_id(policy));
     gb_anonymise_policy_destroy(policy);
     return status;
 }
@@ -59,8 +59,8 @@ static gb_status take_back(const wish *w, const gb_key *key, gb_store *from, gb_
         GB_TRY(gb_key_load(w->new_key, &new_key));
     GB_TRY(gb_anonymise_store_undo(key, w->rotate ? &new_key : NULL, from, &query, to, &count));
     explicit_bzero(&new_key, sizeof new_key);
-    printf("%lld recordings of %s went to %s, %s\n", (long long)count, w->from, w->to,
-           w->rotate ? "under the new key" : "with scales and times as they were");
+    printf("%lld recording%s of %s went to %s, %s\n", (long long)count, plural(count), w->from,
+           w->to, w->rotate ? "under the new key" : "with scales and times as they were");
     return GB_OK;
 }
 

@@ -74,6 +74,12 @@ int options_parse(const cli_command *command,
                   int places_least,
                   int places_most);
 
+/* "s" but for one. */
+static inline const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 /* Prints "genba: message" and gives the exit code of a failure. */
 int fail_with(gb_status status);
 
@@ -95,6 +101,7 @@ typedef struct progress {
     bool terminal, quiet;
     bool open;        /* a bar stands on the current line */
     int64_t shown_ns; /* when it was last drawn */
+    int64_t since_ns; /* when `what` began */
     int tenths;       /* plain lines: last tenth said */
     const char *what;
 } progress;

@@ -190,10 +190,10 @@ static gb_status look_at_open_store(looking *l)
     printf("store %s\n", l->path);
     GB_TRY(gb_store_list(l->store, &query, list_entry, l));
     if (l->recordings > RECORDINGS_LISTED)
-        printf("  and %lld recordings more: genba store list %s\n",
+        printf("  and %lld more: genba store list %s\n",
                (long long)l->recordings - RECORDINGS_LISTED, l->path);
-    printf("%lld recordings, %lld samples, %.1f MB\n", (long long)l->recordings,
-           (long long)l->samples, (double)l->bytes / 1e6);
+    printf("%lld recording%s, %lld samples, %.1f MB\n", (long long)l->recordings,
+           plural(l->recordings), (long long)l->samples, (double)l->bytes / 1e6);
     add_fact(l->facts, &l->fact_count, l->room, "recordings",
              gb_arena_format(l->arena, "%lld", (long long)l->recordings));
     add_fact(l->facts, &l->fact_count, l->room, "samples",
@@ -244,9 +244,11 @@ static gb_status inspect_recipe(const char *path)
     gb_status status = gb_train_data_open(recipe, &data);
     if (status == GB_OK) {
         printf("recipe    %s, seed %llu\n", recipe->name, (unsigned long long)recipe->seed);
-        for (unsigned i = 0; i < recipe->source_count; i++)
-            printf("source    %s: %lld recordings\n", recipe->sources[i].name,
-                   (long long)gb_dataset_count(gb_train_data_dataset(data, (int)i)));
+        for (unsigned i = 0; i < recipe->source_count; i++) {
+            int64_t count = gb_dataset_count(gb_train_data_dataset(data, (int)i));
+            printf("source    %s: %lld recording%s\n", recipe->sources[i].name, (long long)count,
+                   plural(count));
+        }
         gb_train_data_destroy(data);
     }
     gb_recipe_free(recipe);

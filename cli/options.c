@@ -34,13 +34,13 @@ static int set_value(const cli_command *command, const option_spec *spec, const 
         *(const char **)spec->value = text;
         return -1;
     }
-    char *end, expected[96];
+    char *end, expected[128];
     errno = 0;
     double number = strtod(text, &end);
     bool whole = spec->kind != OPTION_COUNT || number == floor(number);
     if (*text == 0 || *end != 0 || errno || !whole || !(number >= spec->least) ||
         !(number <= spec->most)) {
-        snprintf(expected, sizeof expected, "--%s must be a %snumber from %g to %g, not ",
+        snprintf(expected, sizeof expected, "--%s must be a %snumber from %.16g to %.16g, not ",
                  spec->name, spec->kind == OPTION_COUNT ? "whole " : "", spec->least, spec->most);
         return usage_mistake(command, "%s%s", expected, text);
     }

@@ -9,6 +9,7 @@
 
 #define BAR_WIDTH 28
 #define REDRAW_NS 100000000
+#define ESTIMATE_AFTER_S 2.0 /* what is left, once there is something to judge by */
 
 static volatile int stop_requested;
 
@@ -89,9 +90,18 @@ void progress_work(void *context, const char *what, double fraction)
     if (!p->what || strcmp(p->what, what) != 0) {
         progress_close(p);
         p->what = what;
+        p->since_ns = p->shown_ns = gb_clock_monotonic_ns();
     }
+    char detail[64], left[32];
+    double seconds = (double)(gb_clock_monotonic_ns() - p->since_ns) * 1e-9;
+    snprintf(detail, sizeof detail, "%s left",
+             duration_text(fraction > 0 ? seconds * (1 / fraction - 1) : 0, left, sizeof left));
+    if (seconds < ESTIMATE_AFTER_S || !(fraction > 0))
+        *detail = 0;
     if (p->terminal && due(p, fraction))
-        draw(p, what, fraction, "");
+        draw(p, what, fraction, fraction < 1 ? detail : "");
+    else if (!p->terminal && fraction < 1 && *detail && due(p, fraction))
+        draw(p, what, fraction, detail); /* a line for each tenth of what takes long */
     else if (!p->terminal && !p->quiet && fraction >= 1)
         fprintf(stderr, "%s done\n", what);
     if (fraction >= 1)

@@ -44,8 +44,9 @@ static void print_counts(const gb_record_counts *c, const char *store, bool json
                (long long)c->recordings);
         return;
     }
-    printf("%lld messages: %lld samples in %lld recordings\n", (long long)c->messages,
-           (long long)c->samples, (long long)c->recordings);
+    printf("%lld message%s: %lld sample%s in %lld recording%s\n", (long long)c->messages,
+           plural(c->messages), (long long)c->samples, plural(c->samples), (long long)c->recordings,
+           plural(c->recordings));
     if (c->duplicates + c->reordered + c->late + c->lost > 0)
         printf("%lld delivered twice (left out), %lld put in order, %lld too late for that, %lld "
                "messages lost\n",
@@ -74,22 +75,30 @@ static gb_status open_store(const char *path, const char *key, gb_store **out)
 static void print_demonstrations(const gb_demonstrate_options *options,
                                  const gb_demonstrate_counts *c,
                                  const char *store,
+                                 double wall_s,
                                  bool json)
 {
-    double speed = c->simulated_s / (c->wall_s > 0.0 ? c->wall_s : 1e-9);
+    double speed = c->simulated_s / (wall_s > 0.0 ? wall_s : 1e-9);
+    long long failed = (long long)(c->tried - c->succeeded);
+    char text[32];
     if (json) {
         printf("{\"plant\": \"%s\", \"episodes\": %lld, \"tried\": %lld, \"succeeded\": %lld, "
                "\"steps\": %lld, \"simulated_s\": %.3f, \"wall_s\": %.3f, "
                "\"times_real_time\": %.1f}\n",
                options->plant, (long long)c->kept, (long long)c->tried, (long long)c->succeeded,
-               (long long)c->steps, c->simulated_s, c->wall_s, speed);
+               (long long)c->steps, c->simulated_s, wall_s, speed);
         return;
     }
-    printf("%lld episode%s kept; the teacher succeeded in %lld of %lld; %.0f s of work in %.1f s "
-           "(%.0f times real time)\n",
-           (long long)c->kept, c->kept == 1 ? "" : "s", (long long)c->succeeded,
-           (long long)c->tried, c->simulated_s, c->wall_s, speed);
-    printf("look at it:  genba inspect %s\n", store);
+    printf("%lld episode%s kept of %lld tried; the teacher succeeded in %lld and failed in %lld "
+           "(%s)\n",
+           (long long)c->kept, plural(c->kept), (long long)c->tried, (long long)c->succeeded,
+           failed, options->keep_failures ? "kept, too" : "refused");
+    if (c->kept < options->episodes)
+        printf("stopped before the %d that were asked for; what was kept is whole\n",
+               options->episodes);
+    printf("%lld steps, %.0f s of work, recorded in %s (%.0f times real time)\n",
+           (long long)c->steps, c->simulated_s, duration_text(wall_s, text, sizeof text), speed);
+    printf("in %s; look at it:  genba inspect %s\n", store, store);
 }
 
 static gb_status
@@ -103,11 +112,13 @@ record_teacher(gb_demonstrate_options *options, const char *store_path, const ch
     options->stop = stop_flag();
     GB_TRY(gb_plant_demonstrate_check(options)); /* before a store is made */
     GB_TRY(open_store(store_path, key, &store));
+    int64_t start_ns = gb_clock_monotonic_ns();
     gb_status status = gb_plant_demonstrate_into_store(options, store, &counts);
+    double wall_s = (double)(gb_clock_monotonic_ns() - start_ns) * 1e-9;
     progress_close(&bar);
     gb_store_close(store);
     if (status == GB_OK)
-        print_demonstrations(options, &counts, store_path, json);
+        print_demonstrations(options, &counts, store_path, wall_s, json);
     return status;
 }
 

@@ -305,6 +305,7 @@ static int run_run(int argc, char **argv)
     gb_status status = close_all(&r, drive(&r, &q));
     r.outcome.stepped = q.stepped;
     r.outcome.precision = q.precision;
+    r.outcome.delay_ms = q.delay_ms < 0 ? (double)r.control.tick_ns * 1e-6 : q.delay_ms;
     r.outcome.guarded = q.envelope != NULL;
     r.outcome.log = q.log;
     r.outcome.report = q.report;

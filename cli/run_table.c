@@ -63,6 +63,9 @@ static void print_json(const run_outcome *o, const gb_interval *score)
     json_object_set_new(all, "busy", timing_json(&c->busy));
     json_object_set_new(all, "modes", modes_json(c));
     json_object_set_new(all, "reasons", reasons_json(c));
+    json_object_set_new(all, "stepped", json_boolean(o->stepped));
+    if (o->stepped) /* p50_ms ... are of this computer, this is of the virtual clock */
+        json_object_set_new(all, "delay_ms", json_real(o->delay_ms));
     json_object_set_new(all, "jerk_rms", json_real(c->jerk_rms));
     json_object_set_new(all, "jerk_max", json_real(c->jerk_max));
     json_object_set_new(all, "switch_jump_rms", json_real(c->switch_jump_rms));
@@ -122,7 +125,10 @@ static void print_text(const run_outcome *o, const gb_interval *score)
         print_timing("wake", &c->wake);
         print_timing("busy", &c->busy);
     }
-    print_timing("decision", &c->inference);
+    print_timing(o->stepped ? "inference" : "decision", &c->inference);
+    if (o->stepped && c->decisions > 0)
+        printf("%-12s on this computer; on the virtual clock a decision took %.4g ms (--delay)\n",
+               "", o->delay_ms);
     print_modes(c);
     printf("%-12s jerk %.3g rms, %.3g at most; %.3g rms where chunks change (parts of the range)\n",
            "smoothness", c->jerk_rms, c->jerk_max, c->switch_jump_rms);

@@ -331,8 +331,9 @@ static gb_status run_verify(const char *path, const char *const *rest)
                              (json_int_t)report.wrong, "leftovers", (json_int_t)report.leftovers,
                              "leftover_bytes", (json_int_t)report.leftover_bytes));
     else
-        printf("%lld recordings, %lld samples, %s: %s\n", (long long)report.recordings,
-               (long long)report.samples, size_text(report.bytes, size, sizeof size),
+        printf("%lld recording%s, %lld samples, %s: %s\n", (long long)report.recordings,
+               plural(report.recordings), (long long)report.samples,
+               size_text(report.bytes, size, sizeof size),
                status == GB_OK ? "all there, checksums and counts hold" : "NOT whole");
     if (!asked.json && report.leftovers > 0)
         printf("%lld leftovers (%s) of stopped ingests; genba store gc frees them\n",
@@ -402,7 +403,7 @@ static gb_status run_split(const char *path, const char *const *rest)
         one.split = names[i];
         status = gb_store_count(store, &one, &found);
         if (status == GB_OK)
-            printf("%-12s %lld recordings\n", names[i], (long long)found);
+            printf("%-12s %lld recording%s\n", names[i], (long long)found, plural(found));
     }
     gb_store_close(store);
     for (int i = 0; i < SPLITS_MOST; i++)

@@ -26,6 +26,7 @@ expect 0 "usage" "$genba" help
 expect 2 'did you mean "train"' "$genba" trian
 expect 2 'did you mean "steps"' "$genba" train examples/ett.yaml --step 3
 expect 2 "whole number" "$genba" train examples/ett.yaml --steps many
+expect 2 "from 1 to 1000000," "$genba" run a --episodes 0.5 # not 1e+06
 expect 2 "needs a value" "$genba" train examples/ett.yaml --steps
 expect 2 "one word too many" "$genba" train a.yaml b.yaml
 for command in demo train eval forecast run replay inspect recover doctor; do
@@ -42,6 +43,13 @@ expect 2 "FROM,SECONDS" "$genba" machine pusht --link shm://x --map examples/lin
 expect 3 'source_unit: stream "arm.joint.position"' "$genba" machine --layout --map <(sed '0,/deg/s//kg/' examples/links/arm_udp.yaml)
 expect 0 '"commands_cut": 0' "$genba" machine pusht --link "shm://genba-e2e-$$" --map examples/links/pusht.yaml \
     --seconds 0.5 --cut 0.2,0.2 --json
+
+# ---- a teacher
+expect 0 "2 episodes kept of 2 tried; the teacher succeeded in 2 and failed in 0 (refused)" \
+    "$genba" record grasp --teacher --episodes 2 --to "$work/grasp.store"
+expect 0 "2 recordings" "$genba" inspect "$work/grasp.store"
+expect 3 "grasp, mobile" "$genba" record gasp --teacher --to "$work/no.store"
+[ ! -e "$work/no.store" ] || { echo "FAILED: a wrong name left a store"; failures=$((failures + 1)); }
 
 # ---- recipes
 sed 's/batch:/bacth:/' examples/ett.yaml >"$work/key.yaml"
@@ -121,7 +129,7 @@ cmp "$work/stopped/model/weights.safetensors" "$work/whole/model/weights.safeten
 expect 0 "decisions" "$genba" run "$work/whole/model" --plant pusht --envelope examples/envelopes/pusht.yaml --stepped --episodes 1 --log "$work/box.mcap"
 expect 0 "bit for bit" "$genba" replay "$work/box.mcap" --model "$work/whole/model"
 expect 0 "bit for bit" "$genba" replay "$work/box.mcap" --model "$work/whole/" # a run folder, too
-expect 0 "decisions" "$genba" run "$work/whole" --no-envelope --stepped --episodes 1
+expect 0 "on the virtual clock a decision took 10 ms" "$genba" run "$work/whole" --no-envelope --stepped --episodes 1
 expect 0 "whole" "$genba" replay "$work/box.mcap"
 expect 0 "decisions in bf16" "$genba" run "$work/whole/model" --plant pusht --envelope examples/envelopes/pusht.yaml --stepped --episodes 1 --precision bf16 --log "$work/half.mcap"
 expect 0 "in bf16, the one given" "$genba" replay "$work/half.mcap" --model "$work/whole/model"
@@ -133,6 +141,13 @@ expect 3 "a run without a model yet" "$genba" run "$work/begun" --no-envelope --
 expect 3 "a run without a model yet" "$genba" replay "$work/box.mcap" --model "$work/begun"
 expect 3 "takes 100 commands a second" "$genba" run "$work/whole" --no-envelope --rate 33
 expect 0 "proposal.agent.target" "$genba" inspect "$work/box.mcap"
+size=$(stat -c %s "$work/box.mcap")
+head -c $((size * 2 / 3)) "$work/box.mcap" >"$work/shortened.mcap" # whole as far as it goes, but not the run
+expect 3 "Of what is there, every proposal" "$genba" replay "$work/shortened.mcap" --model "$work/whole"
+expect 3 "NOT COMPLETE: the recording ends after" "$genba" replay "$work/shortened.mcap" --model "$work/whole"
+expect 3 "NOT COMPLETE" "$genba" replay "$work/shortened.mcap"
+expect 3 '"complete": false' "$genba" replay "$work/shortened.mcap" --json
+expect 0 '"complete": true' "$genba" replay "$work/box.mcap" --json
 expect 3 "NOT the expected one" "$genba" replay "$work/box.mcap" --head 0123
 expect 4 "nowhere.mcap" "$genba" replay nowhere.mcap
 expect 3 "not overwritten" "$genba" run "$work/whole/model" --no-envelope --stepped --episodes 1 --log "$work/box.mcap"
@@ -142,6 +157,8 @@ expect 2 "two machines" "$genba" run "$work/whole/model" --plant pusht --link ud
 expect 0 "black box" "$genba" run "$work/whole/model" --envelope examples/envelopes/pusht.yaml --seconds 1 --priority 0 --log "$work/real.mcap" --report "$work/run.html"
 expect 0 "bit for bit" "$genba" replay "$work/real.mcap" --model "$work/whole/model"
 expect 0 "2 episodes from seeds" "$genba" eval "$work/whole" --episodes 2 --resamples 0
+[ "$(grep -c "nearest demonstration done" "$work/out")" = 1 ] && [ "$(grep -cx "pusht done" "$work/out")" = 0 ] ||
+    { echo "FAILED: progress does not say what is done"; failures=$((failures + 1)); }
 sed '/^eval:/,$d' examples/pusht.yaml >"$work/whole/recipe.yaml"
 expect 3 "names no suite" "$genba" eval "$work/whole"
 expect 3 "plant" "$genba" run "$work/whole/model" --plant moon --no-envelope --stepped --episodes 1
