@@ -3,6 +3,7 @@
  * by the servo. Threads and clocks are not here. */
 #include "control/pilot.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -260,6 +261,27 @@ static void publish_chunk(gb_pilot *pilot)
     pilot->next_id++;
 }
 
+static bool is_finite(const double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return false;
+    return true;
+}
+
+/* An answer that is no number is recorded as it came, and is no chunk: what continued it would be
+ * no number either, for ever. */
+static gb_status judge_answer(gb_pilot *pilot)
+{
+    size_t size = (size_t)pilot->options.machine->action_size;
+    if (pilot->decision->status != GB_OK)
+        return (gb_status)pilot->decision->status;
+    if (is_finite(pilot->actions, (size_t)pilot->policy.horizon * size))
+        return GB_OK;
+    pilot->next_id++; /* its number is in the record */
+    return gb_fail(GB_ERR_NUMERIC, "the policy answered actions that are not finite");
+}
+
 void gb_pilot_publish(gb_pilot *pilot, int64_t ended_ns)
 {
     const gb_plant_info *machine = pilot->options.machine;
@@ -268,7 +290,7 @@ void gb_pilot_publish(gb_pilot *pilot, int64_t ended_ns)
     pilot->decisions++;
     if (pilot->options.blackbox) /* before any tick can name its chunk */
         gb_blackbox_decision(pilot->options.blackbox, decision);
-    if (decision->status == GB_OK) {
+    if (judge_answer(pilot) == GB_OK) {
         publish_chunk(pilot);
         pilot->next_ns = decision->start_ns + pilot->policy.execute * machine->period_ns;
     } else { /* what is left of the chunk before goes on; tried again on the next observation */

@@ -20,6 +20,7 @@ typedef struct script {
     int fail_from, fail_to; /* decisions that fail, by count */
     int stall_at, stall_ms; /* a decision that takes very long */
     bool not_finite;        /* answers NaN */
+    int nan_from, nan_to;   /* decisions that answer nothing but NaN, by count */
     atomic_int decisions, continued, warmed;
     int frozen, soft, count; /* of the last prefix */
     const gb_plant_info *plant;
@@ -57,6 +58,8 @@ script_decide(void *context, const double *observations, uint64_t seed, uint64_t
     }
     if (s->not_finite)
         out[0] = (double)NAN;
+    for (int i = 0; n >= s->nan_from && n < s->nan_to && i < SCRIPT_HORIZON * size; i++)
+        out[i] = (double)NAN;
     return GB_OK;
 }
 

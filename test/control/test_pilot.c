@@ -181,6 +181,31 @@ static void tries_again(void **state)
     assert_string_equal(failure, "script: told to fail");
 }
 
+/* A sensor that says NaN makes a model answer NaN. What is under way goes on, and no later decision
+ * continues what is no number: it would never be one again. */
+static void what_is_no_number_is_not_continued(void **state)
+{
+    rig *r = *state;
+    gb_control_result result = {0};
+    const char *failure = NULL;
+    r->script.nan_from = 1;
+    r->script.nan_to = 2;
+    const int64_t times[] = {1000, 1400, 1500, 1900};
+    for (int k = 0; k < 4; k++) {
+        hand_over(r, 0, ms(times[k]), true);
+        assert_true(gb_pilot_due(r->pilot));
+        const gb_chunk *chunk = think(r, ms(times[k]), ms(5));
+        assert_int_equal(chunk != NULL, k != 1);
+        for (int i = 0; chunk && i < SCRIPT_HORIZON * 2; i++)
+            assert_true(isfinite(chunk->numbers[i]));
+        assert_true(!chunk || chunk->id == (uint64_t)k + 1); /* each answer has its own number */
+    }
+    assert_int_equal(atomic_load(&r->script.continued), 3);
+    gb_pilot_tally(r->pilot, &result, &failure);
+    assert_true(result.decisions == 4 && result.failures == 1);
+    assert_non_null(strstr(failure, "not finite"));
+}
+
 static gb_status make_nonsense(const void *context, const gb_plant_info *plant, gb_policy *out)
 {
     GB_TRY(script_make(context, plant, out));
@@ -208,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(freezes_what_will_have_passed, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_chunks_that_are_over, setup, teardown),
         cmocka_unit_test_setup_teardown(tries_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_number_is_not_continued, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_nonsense, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
