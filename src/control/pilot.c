@@ -252,6 +252,7 @@ static void publish_chunk(gb_pilot *pilot)
     gb_chunk *chunk = gb_latest_write(pilot->chunks);
     chunk->id = decision->chunk;
     chunk->start_ns = decision->start_ns;
+    chunk->observed_ns = pilot->history->observed_ns; /* the slot is ours until it is due again */
     chunk->episode = pilot->episode;
     memcpy(chunk->numbers, pilot->actions, (future + action) * sizeof(double)); /* and before */
     gb_latest_publish(pilot->chunks);

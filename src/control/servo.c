@@ -82,6 +82,17 @@ void gb_servo_begin(gb_servo *servo, uint32_t episode, int64_t start_ns)
 /* ---- sensing ------------------------------------------------------------------------------------
  */
 
+/* When the newest of all streams was measured, not later than at_ns. What was never measured is as
+ * old as the clock. */
+static int64_t observed(const gb_servo *servo, int64_t at_ns)
+{
+    int64_t newest_ns = 0;
+    for (int i = 0; i < servo->options.machine->observation_stream_count; i++)
+        if (servo->observation.time_ns[i] > newest_ns)
+            newest_ns = servo->observation.time_ns[i];
+    return newest_ns < at_ns ? newest_ns : at_ns;
+}
+
 /* The ring of rows, oldest first, into the slot. */
 static void hand_over(gb_servo *servo)
 {
@@ -91,6 +102,7 @@ static void hand_over(gb_servo *servo)
     gb_history *history = gb_latest_write(servo->options.histories);
     history->sequence = servo->observation.sequence;
     history->time_ns = servo->start_ns + servo->row * machine->period_ns;
+    history->observed_ns = observed(servo, history->time_ns);
     history->episode = servo->episode;
     history->begun = servo->begun;
     for (int k = 0; k < look_back; k++) {
@@ -202,7 +214,7 @@ static void decide_command(gb_servo *servo, bool proposed)
         .late_ns = record->woke_ns - record->due_ns,
         .observation = &servo->observation,
         .proposal = proposed ? servo->proposal : NULL,
-        .proposal_age_ns = proposed ? record->due_ns - servo->chunk->start_ns : 0,
+        .proposal_age_ns = proposed ? record->due_ns - servo->chunk->observed_ns : 0,
         .emergency_stop = emergency_stop,
     };
     gb_envelope_tick(servo->options.envelope, &input, servo->command, &record->verdict);

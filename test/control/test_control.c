@@ -322,10 +322,34 @@ static void rests_in_the_backups_hands(void **state)
 static void receive_stepped(gb_link *link, gb_observation *observation)
 {
     stub *s = (stub *)link;
+    uint64_t before = observation->sequence;
     stub_receive(link, observation);
+    if (observation->sequence == before)
+        return;
     int64_t now_ns = s->sent > 0 ? s->dues_ns[(s->sent - 1) % 4096] + s->machine.tick_ns : 1;
     for (int i = 0; i < link->machine->observation_stream_count; i++)
         observation->time_ns[i] = now_ns;
+}
+
+static const gb_link_ops stepped_ops = {
+    .receive = receive_stepped, .send = stub_send, .counts = stub_counts, .close = stub_close};
+
+/* command, sensor: what an envelope says after the stream and its unit. */
+static void load_limits(stub *s, const char *command, const char *sensor, gb_envelope **out)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/genba_limits_%d.yaml", (int)getpid());
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file,
+            "machine: pusht\ncommands:\n  - {stream: agent.target, unit: px, %s\nsensors:\n"
+            "  - {stream: agent.position, unit: px, %s\n",
+            command, sensor);
+    fclose(file);
+    gb_status status = gb_envelope_load(path, &s->machine, 10000000, out);
+    remove(path);
+    if (status != GB_OK)
+        fail_msg("%s", gb_error_message());
 }
 
 /* A vehicle that needs longer than some seconds to brake is not left driving, nor is an arm left
@@ -333,8 +357,6 @@ static void receive_stepped(gb_link *link, gb_observation *observation)
 static void rests_however_long_it_takes(void **state)
 {
     (void)state;
-    static const gb_link_ops ops = {
-        .receive = receive_stepped, .send = stub_send, .counts = stub_counts, .close = stub_close};
     static const char *const commands[] = {
         "kind: velocity, low: [0], high: [512], acceleration: [50]}",
         "kind: position, from: agent.position, low: [0], high: [512], velocity: [100], "
@@ -347,21 +369,9 @@ static void rests_however_long_it_takes(void **state)
         gb_envelope *envelope = NULL;
         gb_control_result result;
         stub_init(&s, 10000000, 100000000);
-        s.link.ops = &ops;
+        s.link.ops = &stepped_ops;
         s.link.stepped = true;
-        char path[64];
-        snprintf(path, sizeof path, "/tmp/genba_rest_%d.yaml", (int)getpid());
-        FILE *file = fopen(path, "w");
-        assert_non_null(file);
-        fprintf(file,
-                "machine: pusht\ncommands:\n  - {stream: agent.target, unit: px, %s\nsensors:\n"
-                "  - {stream: agent.position, unit: px, max_age_ms: 50}\n",
-                commands[k]);
-        fclose(file);
-        gb_status status = gb_envelope_load(path, &s.machine, 10000000, &envelope);
-        remove(path);
-        if (status != GB_OK)
-            fail_msg("%s", gb_error_message());
+        load_limits(&s, commands[k], "max_age_ms: 50}", &envelope);
         gb_control_options o = stepped(&s.link, &mind, &h);
         o.envelope = envelope;
         o.seconds = 5;
@@ -372,6 +382,31 @@ static void rests_however_long_it_takes(void **state)
         assert_true(result.ticks > 700 && result.ticks < 4000);
         gb_envelope_destroy(envelope);
     }
+}
+
+/* A pilot that goes on deciding from what it saw last does not make that young. */
+static void counts_a_commands_age_from_what_was_seen(void **state)
+{
+    (void)state;
+    static stub s;
+    script mind = {0};
+    heard h = {0};
+    gb_envelope *envelope = NULL;
+    gb_control_result result;
+    stub_init(&s, 10000000, 100000000);
+    s.link.ops = &stepped_ops;
+    s.link.stepped = true;
+    s.on_send = silent_after_30;
+    load_limits(&s, "kind: position, from: agent.position, low: [0], high: [512]}",
+                "max_age_ms: 60000}\ntiming: {max_command_age_ms: 1000}", &envelope);
+    gb_control_options o = stepped(&s.link, &mind, &h);
+    o.envelope = envelope;
+    o.seconds = 3;
+    assert_int_equal(gb_control_run(&o, &result), GB_OK);
+    assert_int_equal(result.reasons[GB_LIMIT_OBSERVATION_AGE], 0);
+    assert_true(result.decisions > 6);
+    assert_in_range(result.reasons[GB_LIMIT_COMMAND_AGE], 150, 180); /* from 1.3 s to 3 s */
+    gb_envelope_destroy(envelope);
 }
 
 /* The link falls silent: commands go on, and are the backup's once observations are too old. */
@@ -488,6 +523,7 @@ int main(void)
         cmocka_unit_test(stops_when_asked),
         cmocka_unit_test(rests_in_the_backups_hands),
         cmocka_unit_test(rests_however_long_it_takes),
+        cmocka_unit_test(counts_a_commands_age_from_what_was_seen),
         cmocka_unit_test(outlives_a_silent_link),
         cmocka_unit_test(holds_without_a_pilot),
         cmocka_unit_test(refuses_what_cannot_be),
