@@ -1,8 +1,8 @@
 /* genba-bench pilot: one decision at batch 1 on one core through the pilot's own functions: from a
  * history of observations to a published chunk. At the servo's priority if that is permitted, with
- * a pause before each decision, as in a loop: cold, and warmed as the pilot's thread does it. After
- * each decision a loop that only counts runs for as long: what the machine does to it, it does to
- * any program. */
+ * a pause before each decision, as in a loop: cold, warmed as the pilot's thread does it, and with
+ * weights in bf16. After each decision a loop that only counts runs for as long: what the machine
+ * does to it, it does to any program. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -28,6 +28,7 @@ enum {
 typedef struct way {
     const char *name;
     bool warmed;
+    gb_policy_make_fn make;
 } way;
 
 /* Times of one way to decide. */
@@ -184,8 +185,7 @@ measure(const bench_options *o, const char *plant, const way *w, const gb_model 
     interposed calls = {0};
     double stolen_s = 0;
     GB_TRY(gb_plant_describe(plant, &machine));
-    gb_pilot_options options = {
-        .machine = machine, .make = gb_policy_make_model, .make_context = model};
+    gb_pilot_options options = {.machine = machine, .make = w->make, .make_context = model};
     gb_status status = create_times(&first);
     if (status == GB_OK)
         status = create_times(&t);
@@ -209,7 +209,9 @@ measure(const bench_options *o, const char *plant, const way *w, const gb_model 
 
 int bench_pilot(const bench_options *options)
 {
-    static const way ways[] = {{"cold", false}, {"warmed", true}};
+    static const way ways[] = {{"cold", false, gb_policy_make_model},
+                               {"warmed", true, gb_policy_make_model},
+                               {"warmed bf16", true, gb_policy_make_model_bf16}};
     gb_model *pusht = NULL, *grasp = NULL;
     char text[GB_REALTIME_NOTE];
     if (!gb_realtime_fifo("pilot", 80, text) || !gb_realtime_pin("pilot", 0, text))
