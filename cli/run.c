@@ -92,6 +92,8 @@ static gb_status open_blackbox(run *r)
                                    .model_name = q->model,
                                    .model_hash_hex = r->hash,
                                    .envelope_path = q->envelope,
+                                   .envelope_hash =
+                                       r->envelope ? gb_envelope_hash(r->envelope) : NULL,
                                    .machine_name = r->machine_name,
                                    .tick_ns = r->control.tick_ns};
     gb_status status = gb_blackbox_open(&options, &r->blackbox);

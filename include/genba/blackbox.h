@@ -56,11 +56,14 @@ typedef struct gb_blackbox gb_blackbox;
 typedef struct gb_blackbox_options {
     const char *path; /* of the MCAP file; written as path.part until it is closed */
     const gb_plant_info *machine;
-    const gb_policy *policy;    /* NULL: no pilot */
-    const char *model_name;     /* for the record */
-    const char *model_hash_hex; /* BLAKE2b-256 of the weights file; "" none */
-    const char *envelope_path;  /* copied into the recording as an attachment; NULL none */
-    const char *machine_name;   /* "plant:grasp", a URL */
+    const gb_policy *policy;            /* NULL: no pilot */
+    const char *model_name;             /* for the record */
+    const char *model_hash_hex;         /* BLAKE2b-256 of the weights file; "" none */
+    const char *envelope_path;          /* copied into the recording as an attachment; NULL none */
+    const unsigned char *envelope_hash; /* [GB_HASH_BYTES] gb_envelope_hash of the one in force:
+                                           GB_ERR_MISMATCH if the file is another by now; NULL: not
+                                           compared */
+    const char *machine_name;           /* "plant:grasp", a URL */
     int64_t tick_ns;
     int64_t ring_ticks; /* that fit before the writer falls behind; 0: ten seconds' worth */
 } gb_blackbox_options;

@@ -229,8 +229,20 @@ static gb_status add_chain(gb_box_writer *w)
     return gb_recording_writer_stream(w->recording, &spec, &w->chain);
 }
 
-/* envelope: the file's bytes; they may differ from what was hashed only if the file changed since,
- * so the hash is taken of these. */
+/* The attachment is the envelope in force, not what somebody has made of its file since. */
+static gb_status
+check_envelope(const gb_blackbox_options *options, const char *envelope, const unsigned char *hash)
+{
+    if (!options->envelope_hash ||
+        (envelope && memcmp(hash, options->envelope_hash, GB_HASH_BYTES) == 0))
+        return GB_OK;
+    return gb_fail(GB_ERR_MISMATCH,
+                   "black box: %s is not the envelope in force: it was changed since it was read; "
+                   "start the run again",
+                   envelope ? options->envelope_path : "no file");
+}
+
+/* envelope: the file's bytes; the hash is taken of these. */
 static gb_status begin(gb_box_writer *w,
                        const gb_blackbox_options *options,
                        const char *envelope,
@@ -245,6 +257,7 @@ static gb_status begin(gb_box_writer *w,
         gb_hash(envelope, envelope_size, hash);
         gb_hash_hex(hash, hex);
     }
+    GB_TRY(check_envelope(options, envelope, hash));
     randombytes_buf(nonce, sizeof nonce);
     header->nonce = sodium_bin2hex(nonce_hex, sizeof nonce_hex, nonce, sizeof nonce);
     header->envelope_hash = hex;

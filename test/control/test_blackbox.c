@@ -179,6 +179,32 @@ static void test_nothing_is_overwritten(void **state)
     assert_null(box);
 }
 
+/* An envelope that was edited between its loading and the recording is not passed off as the one in
+ * force. */
+static void test_the_envelope_is_the_one_in_force(void **state)
+{
+    (void)state;
+    gb_blackbox *box = NULL;
+    box_servo servo;
+    box_servo_begin(&servo);
+    unsigned char hash[GB_HASH_BYTES];
+    char limits[256];
+    snprintf(limits, sizeof limits, "%s", path_of("limits.yaml"));
+    gb_hash("low: 1", 6, hash);
+    gb_blackbox_options options = box_options(path_of("forced.mcap"), &servo.policy);
+    options.envelope_hash = hash;
+    assert_int_equal(gb_blackbox_open(&options, &box), GB_ERR_MISMATCH); /* no file at all */
+    options.envelope_path = limits;
+    assert_int_equal(gb_file_replace(limits, "low: 9", 6), GB_OK);
+    assert_int_equal(gb_blackbox_open(&options, &box), GB_ERR_MISMATCH);
+    assert_non_null(strstr(gb_error_message(), "limits.yaml"));
+    assert_false(gb_file_exists(path_of("forced.mcap.part")));
+    assert_int_equal(gb_file_replace(limits, "low: 1", 6), GB_OK);
+    options.path = path_of("forced.mcap");
+    assert_int_equal(gb_blackbox_open(&options, &box), GB_OK);
+    assert_int_equal(gb_blackbox_close(box, NULL), GB_OK);
+}
+
 /* ---- in a process of its own ---- */
 
 static int run_child(int (*child)(void))
@@ -285,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_is_a_recording),
         cmocka_unit_test(test_ring_overrun_is_counted),
         cmocka_unit_test(test_nothing_is_overwritten),
+        cmocka_unit_test(test_the_envelope_is_the_one_in_force),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_kill_loses_a_second),
     };
