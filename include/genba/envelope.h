@@ -23,7 +23,9 @@ enum {
                              said; the envelope goes to the backup and stays there */
     GB_FAULT_CORRUPT = 2, /* a checksum or a format was wrong; that message was dropped */
     GB_FAULT_ORDER = 4,   /* an older or repeated message came and was dropped */
-    GB_FAULT_LOST = 8     /* sequence numbers were skipped */
+    GB_FAULT_LOST = 8,    /* sequence numbers were skipped */
+    GB_FAULT_RESTART = 16 /* the machine's sender started anew: it may stand elsewhere; the envelope
+                             forgets its commands and begins where it is measured */
 };
 
 typedef struct gb_observation {

@@ -38,7 +38,8 @@ void gb_envelope_destroy(gb_envelope *envelope)
         gb_arena_destroy(envelope->arena);
 }
 
-void gb_envelope_reset(gb_envelope *envelope)
+/* Commands begin anew: where the machine is must be seen first. */
+static void forget(gb_envelope *envelope)
 {
     for (int r = 0; r < envelope->rule_count; r++)
         for (int i = 0; i < envelope->rules[r].size; i++) {
@@ -49,8 +50,13 @@ void gb_envelope_reset(gb_envelope *envelope)
     gb_envelope_monitor_reset(envelope);
     envelope->started = envelope->has_before = false;
     gb_envelope_region_start(envelope);
-    envelope->in_backup = envelope->stopped = false;
     envelope->good_since_ns = INT64_MIN;
+}
+
+void gb_envelope_reset(gb_envelope *envelope)
+{
+    forget(envelope);
+    envelope->in_backup = envelope->stopped = false;
     atomic_store(&envelope->released, false);
 }
 
@@ -253,6 +259,12 @@ void gb_envelope_tick(gb_envelope *envelope,
                       gb_verdict *out)
 {
     gb_margin margin = {1.0, -1, -1};
+    /* A machine that started anew stands still, and somewhere else than the last command says: to
+     * go on from there, or to hold it, would be a jump. */
+    if (input->observation && input->observation->faults & GB_FAULT_RESTART) {
+        forget(envelope);
+        envelope->in_backup = true;
+    }
     uint32_t faults = gb_envelope_monitor(envelope, input, &margin);
     if (!envelope->started && !faults) {
         if (may_start(envelope, input))

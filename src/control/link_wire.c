@@ -67,6 +67,7 @@ static bool
 take(gb_wire_end *end, size_t size, int64_t now_ns, gb_packet_header *header, uint32_t *faults)
 {
     int64_t lost = 0;
+    uint64_t session = end->order.session;
     gb_packet_verdict verdict =
         size <= end->room ? gb_packet_read(&end->in, end->in_bytes, size, header, end->values)
                           : GB_PACKET_CORRUPT;
@@ -75,6 +76,7 @@ take(gb_wire_end *end, size_t size, int64_t now_ns, gb_packet_header *header, ui
                                                   : gb_packet_arrange(&end->order, header, &lost);
     ADD(end->lost, lost);
     *faults |= lost > 0 ? GB_FAULT_LOST : 0;
+    *faults |= session != 0 && end->order.session != session ? GB_FAULT_RESTART : 0;
     switch (verdict) {
     case GB_PACKET_NEW:
         ADD(end->received, 1);

@@ -252,7 +252,7 @@ void gb_view_json_sums(FILE *to, const gb_view *view)
     gb_view_json_number(to, (double)s->least_margin, 4);
     put_counts(to, "modes", s->modes, GB_MODE_STOPPED + 1);
     put_counts(to, "reasons", s->reasons, GB_LIMIT_COUNT);
-    put_counts(to, "faults", s->faults, 4);
+    put_counts(to, "faults", s->faults, 5);
     fprintf(to, ",\"floor\":%g,\"octave\":%d,", GB_VIEW_BIN_FLOOR_NS / 1e3,
             GB_VIEW_BINS_PER_OCTAVE);
     put_times(to, "wake", &s->wake);

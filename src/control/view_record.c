@@ -309,7 +309,7 @@ static void add_counts(gb_view_sums *sums, const gb_tick *r, const gb_view_bucke
     sums->modes[tick->mode]++;
     for (int i = 0; i < GB_LIMIT_COUNT; i++)
         sums->reasons[i] += r->verdict.reasons >> i & 1u;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         sums->faults[i] += r->faults >> i & 1u;
     sums->least_margin = fminf(sums->least_margin, tick->margin);
 }

@@ -113,7 +113,7 @@ void gb_view_events_add(gb_view_events *events, const gb_view_bucket *tick);
 typedef struct gb_view_sums {
     int64_t ticks, late, starved, switches, faulty; /* faulty: ticks with any fault */
     int64_t modes[GB_MODE_STOPPED + 1], reasons[GB_LIMIT_COUNT];
-    int64_t faults[4]; /* of the bits of GB_FAULT_* */
+    int64_t faults[5]; /* of the bits of GB_FAULT_* */
     int64_t skipped;   /* tick numbers that never arrived */
     int64_t first_due_ns, last_due_ns, first_wall_ns, last_wall_ns, last_woke_ns;
     uint64_t last_tick, last_chunk;

@@ -176,6 +176,50 @@ static void missed_deadlines_are_counted_in_a_row(void **state)
     bench_close(&b);
 }
 
+/* The machine was off and comes back elsewhere: the last command is not held against it. */
+static void a_restarted_machine_begins_where_it_is(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM BASE GRIP "sensors:\n" WATCH "return: {good_ms: 100}\n");
+    b.proposal[0] = 0.75;
+    b.proposal[2] = 1;
+    ticks(&b, 300);
+    assert_near(b.command[0], 0.75);
+    assert_near(b.command[2], 1);
+    b.values[0] = -0.5;
+    b.values[1] = 1.5;
+    b.observation.faults = GB_FAULT_RESTART;
+    tick(&b);
+    assert_mode(&b, GB_MODE_BACKUP);
+    assert_false(b.verdict.blind);
+    for (int t = 0; t < 10; t++) {
+        assert_true(b.command[0] == -0.5 && b.command[1] == 1.5 && b.command[2] == 0.0);
+        b.observation.faults = 0;
+        tick(&b);
+    }
+    double before = b.command[0];
+    ticks(&b, 3);
+    assert_mode(&b, GB_MODE_CLAMP);
+    assert_true(b.command[0] > before && b.command[0] < -0.499); /* from there, not in a jump */
+    b.values[0] = NAN; /* it comes back, and nobody knows where */
+    b.observation.faults = GB_FAULT_RESTART;
+    tick(&b);
+    assert_true(b.verdict.blind);
+    b.input.emergency_stop = true; /* who pressed the button before it came back meant it */
+    b.observation.faults = 0;
+    tick(&b);
+    b.input.emergency_stop = false;
+    b.values[0] = 0.25;
+    b.observation.faults = GB_FAULT_RESTART;
+    tick(&b);
+    b.observation.faults = 0;
+    ticks(&b, 50);
+    assert_mode(&b, GB_MODE_STOPPED);
+    assert_true(b.command[0] == 0.25);
+    bench_close(&b);
+}
+
 static void retreat_goes_to_the_declared_posture(void **state)
 {
     (void)state;
@@ -251,6 +295,7 @@ int main(void)
         cmocka_unit_test(another_shape_before_anything_was_seen_stops_too),
         cmocka_unit_test(an_old_proposal_is_not_followed),
         cmocka_unit_test(missed_deadlines_are_counted_in_a_row),
+        cmocka_unit_test(a_restarted_machine_begins_where_it_is),
         cmocka_unit_test(retreat_goes_to_the_declared_posture),
         cmocka_unit_test(a_grip_may_be_held),
         cmocka_unit_test(before_the_first_observation_nothing_is_to_be_sent),
