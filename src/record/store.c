@@ -149,7 +149,14 @@ gb_status gb_store_open(const char *path, const gb_store_options *options, gb_st
     gb_status status = file ? gb_arena_create(0, &arena) : GB_ERR_MEMORY;
     if (status == GB_OK && !gb_store_is(path))
         status =
-            gb_fail(GB_ERR_NOT_FOUND, "%s is no store; genba store init %s makes one", path, path);
+            gb_file_exists(path)
+                ? gb_fail(GB_ERR_NOT_FOUND,
+                          "%s is there, but is no store: it has no catalogue; give another name",
+                          path)
+                : gb_fail(GB_ERR_NOT_FOUND,
+                          "there is no store %s: check the path; genba record and genba ingest "
+                          "fill one, genba store init makes an empty one",
+                          path);
     if (status == GB_OK)
         status = gb_catalogue_open(file, store->read_only, &store->catalogue);
     if (status == GB_OK)

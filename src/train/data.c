@@ -135,8 +135,13 @@ static gb_status read_source(gb_train_data *data, int index)
     gb_stream_map *map = NULL;
     source->train = source->config->train;
     source->validation = source->config->validation;
-    if (source->config->store)
-        return in_source(gb_train_read_store(data, index), source);
+    if (source->config->store) {
+        gb_status status = gb_train_read_store(data, index);
+        if (status == GB_ERR_NOT_FOUND && source->config->store[0] != '/')
+            return gb_fail_context(status, "source %s (its path starts at the recipe's folder)",
+                                   source->config->name);
+        return in_source(status, source);
+    }
     GB_TRY(gb_dataset_create(&source->dataset));
     if (source->config->map) {
         char *path;
