@@ -115,8 +115,11 @@ static gb_status wrong(const binding_stream *s, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    return gb_fail(GB_ERR_SCHEMA, "%s:%d: stream \"%s\" (%s %s): %s", s->map->path, s->link->line,
-                   s->stream->spec.name, s->link->type, s->link->field, message);
+    const char *type = s->link->type, *field = s->link->field;
+    bool said = *type || *field;
+    return gb_fail(GB_ERR_SCHEMA, "%s:%d: stream \"%s\"%s%s%s%s%s: %s", s->map->path, s->link->line,
+                   s->stream->spec.name, said ? " (" : "", type, *type && *field ? " " : "", field,
+                   said ? ")" : "", message);
 }
 
 /* A value that has no column is the part in its place after the field's name. */
