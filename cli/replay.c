@@ -37,6 +37,13 @@ static gb_status replay(const char *path, const char *folder, outcome *o)
     gb_status status = GB_OK;
     o->asked = folder != NULL;
     o->result.first_different_tick = UINT64_MAX;
+    char part[PLACE_MAX + 8];
+    snprintf(part, sizeof part, "%s.part", path);
+    if (!gb_file_exists(path) && gb_file_exists(part))
+        return gb_fail(GB_ERR_IO,
+                       "there is no %s, but %s, of a run that was cut or is still going: give that "
+                       "name",
+                       path, part);
     if (folder) {
         status = model_place(folder, place, sizeof place);
         folder = place;

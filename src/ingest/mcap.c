@@ -296,6 +296,6 @@ static gb_status guess_mcap(const char *path,
     return GB_OK;
 }
 
-static const char *const ends[] = {".mcap", NULL};
+static const char *const ends[] = {".mcap", ".mcap.part", NULL};
 
 const gb_reader gb_reader_mcap = {"mcap", false, ends, read_mcap, guess_mcap};
