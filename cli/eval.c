@@ -62,7 +62,7 @@ run_recipe_suites(const gb_recipe *recipe, const gb_suite_options *given, bool j
     if (recipe->suite_count == 0)
         return gb_fail(GB_ERR_NOT_FOUND,
                        "the recipe of this run names no suite under eval: name one "
-                       "here, as in genba eval ett RUN/model");
+                       "here, as in genba eval machines RUN (genba eval --list)");
     for (unsigned i = 0; i < recipe->suite_count; i++) {
         const gb_suite_config *config = &recipe->suites[i];
         gb_suite_options options = *given;

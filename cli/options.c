@@ -110,8 +110,13 @@ int options_parse(const cli_command *command,
             return usage_mistake(command, "%s is one word too many%s", word, "");
         }
     }
-    if (found < places_least)
-        return usage_mistake(command, "something is missing%s%s", "", "");
+    if (found < places_least) {
+        const char *usage_ends = strstr(command->help, "\n\n");
+        fprintf(stderr, "genba %s: something is missing\n%.*s\nsee genba %s --help\n",
+                command->name, usage_ends ? (int)(usage_ends - command->help) : 0, command->help,
+                command->name);
+        return EXIT_USAGE;
+    }
     return -1;
 }
 

@@ -26,5 +26,15 @@ gb_status model_place(const char *given, char *out, size_t size)
                        "%s is a run without a model yet: its training did not come to its end; the "
                        "same genba train goes on with it",
                        given);
-    return GB_OK;
+    char inside[PLACE_MAX + 16];
+    snprintf(inside, sizeof inside, "%s/config.json", out);
+    if (gb_file_exists(inside))
+        return GB_OK;
+    if (!gb_file_exists(given))
+        return gb_fail(GB_ERR_IO, "there is no folder %s; give a model's folder or its run's",
+                       given);
+    return gb_fail(GB_ERR_NOT_FOUND,
+                   "%s is neither a model's folder (it would hold config.json) nor the folder of a "
+                   "run (run.json)",
+                   given);
 }

@@ -106,7 +106,9 @@ static gb_status open_view(run *r)
     const request *q = r->asked;
     gb_view_options options = {.machine = r->link->machine,
                                .title = r->machine_name,
-                               .port = q->view ? (int)q->view_port : -1,
+                               .port = !q->view           ? -1
+                                       : q->view_port < 0 ? 0
+                                                          : (int)q->view_port,
                                .tick_ns = r->control.tick_ns,
                                .report_path = q->report,
                                .machine_name = r->machine_name,
@@ -196,8 +198,12 @@ static int check(request *q)
         return mistake("--plant and --link name two machines; give one");
     if (!q->url && q->map)
         return mistake("--map describes the machine behind a --link URL; there is none");
-    if (!q->url && !q->plant)
+    if (!q->url && !q->plant) {
         q->plant = "pusht";
+        fprintf(stderr, "note: no --plant NAME was given: taking pusht\n");
+    }
+    if (q->view_port >= 0 && !q->view)
+        return mistake("--view-port is of --view, which was not given");
     if (q->envelope && q->no_envelope)
         return mistake("--envelope and --no-envelope contradict each other");
     if (!q->envelope && !q->no_envelope) {
@@ -294,6 +300,7 @@ static int run_run(int argc, char **argv)
                  .precision = "f32",
                  .seed = 100000,
                  .priority = gb_control_options_defaults().priority,
+                 .view_port = -1, /* any free one */
                  .delay_ms = -1};
     run r = {.asked = &q};
     int code = parse(argc, argv, &q);
@@ -309,6 +316,7 @@ static int run_run(int argc, char **argv)
     r.outcome.precision = q.precision;
     r.outcome.delay_ms = q.delay_ms < 0 ? (double)r.control.tick_ns * 1e-6 : q.delay_ms;
     r.outcome.guarded = q.envelope != NULL;
+    r.outcome.behind_link = q.url != NULL;
     r.outcome.log = q.log;
     r.outcome.report = q.report;
     if (status == GB_OK)
@@ -316,7 +324,9 @@ static int run_run(int argc, char **argv)
     free(r.outcome.scores);
     if (status != GB_OK)
         return fail_with(status);
-    return *r.control.stop ? EXIT_STOPPED : EXIT_DONE;
+    if (*r.control.stop)
+        return EXIT_STOPPED;
+    return r.outcome.link.received > 0 ? EXIT_DONE : EXIT_MACHINE; /* it was never there */
 }
 
 const cli_command command_run = {

@@ -115,7 +115,9 @@ static void print_text(const run_outcome *o, const gb_interval *score)
                o->machine, o->episodes, o->episodes == 1 ? "" : "s", score->value, score->low,
                score->high, (double)o->successes / o->episodes, o->successes, o->episodes);
     else
-        printf("%s: no episode came to its end\n", o->machine);
+        printf("%s: %s\n", o->machine,
+               o->behind_link ? "behind a link, which does not tell how the task went"
+                              : "no episode came to its end");
     printf("%lld ticks, %lld late, %lld without a chunk; %lld decisions in %s, %lld failed%s\n",
            (long long)c->ticks, (long long)c->late, (long long)c->without_chunk,
            (long long)c->decisions, o->precision, (long long)c->failures,

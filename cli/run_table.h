@@ -12,10 +12,11 @@ typedef struct run_outcome {
     gb_link_counts link;
     gb_blackbox_counts logged;
 
-    bool stepped;    /* on a virtual clock */
-    double delay_ms; /* stepped: what a decision was taken to last */
-    bool guarded;    /* inside an envelope */
-    double *scores;  /* [episodes] */
+    bool stepped;     /* on a virtual clock */
+    double delay_ms;  /* stepped: what a decision was taken to last */
+    bool behind_link; /* only the machine knows how it went */
+    bool guarded;     /* inside an envelope */
+    double *scores;   /* [episodes] */
     int episodes, room, successes;
     const char *precision;    /* of the policy */
     const char *log, *report; /* NULL: none */

@@ -12,6 +12,17 @@ static void folder_for(const char *recipe, char *out, size_t size)
     snprintf(out, size, "runs/%.*s", (int)(dot ? dot - base : (ptrdiff_t)strlen(base)), base);
 }
 
+/* Whether `genba eval RUN` has something to do: the recipe names a suite. */
+static bool names_suites(const char *folder)
+{
+    char path[PLACE_MAX];
+    gb_recipe *recipe = NULL;
+    snprintf(path, sizeof path, "%s/recipe.yaml", folder);
+    bool named = gb_recipe_load(path, &recipe) == GB_OK && recipe->suite_count > 0;
+    gb_recipe_free(recipe);
+    return named;
+}
+
 static void print_result(const gb_train_result *result, const char *folder, bool json)
 {
     char seconds[32];
@@ -31,8 +42,12 @@ static void print_result(const gb_train_result *result, const char *folder, bool
         printf("trained %lld steps in %s%s\n", (long long)result->step,
                duration_text(result->seconds, seconds, sizeof seconds),
                result->stopped_early ? " (stopped early: held-out loss rose)" : "");
-    printf("model     %s/model\nmetrics   %s/metrics.jsonl\nscore it  genba eval %s\n", folder,
-           folder, folder);
+    printf("model     %s/model\nmetrics   %s/metrics.jsonl\n", folder, folder);
+    if (names_suites(folder))
+        printf("score it  genba eval %s\n", folder);
+    else
+        printf("score it  genba eval SUITE %s (genba eval --list: what suites there are)\n",
+               folder);
 }
 
 static int run_train(int argc, char **argv)

@@ -48,6 +48,9 @@ expect 0 '"commands_cut": 0' "$genba" machine pusht --link "shm://genba-e2e-$$" 
 expect 0 "2 episodes kept of 2 tried; the teacher succeeded in 2 and failed in 0 (refused)" \
     "$genba" record grasp --teacher --episodes 2 --to "$work/grasp.store"
 expect 0 "2 recordings" "$genba" inspect "$work/grasp.store"
+expect 3 "is there, but is no store" "$genba" record grasp --teacher --episodes 2 --to README.md
+cp examples/grasp.yaml "$work"
+expect 3 "starts at the recipe's folder" "$genba" train "$work/grasp.yaml" --steps 2 --out "$work/no"
 expect 3 "grasp, mobile" "$genba" record gasp --teacher --to "$work/no.store"
 [ ! -e "$work/no.store" ] || { echo "FAILED: a wrong name left a store"; failures=$((failures + 1)); }
 
@@ -139,6 +142,16 @@ expect 2 "f32 or bf16" "$genba" run "$work/whole/model" --no-envelope --precisio
 mkdir "$work/begun" && echo '{}' >"$work/begun/run.json"
 expect 3 "a run without a model yet" "$genba" run "$work/begun" --no-envelope --stepped
 expect 3 "a run without a model yet" "$genba" replay "$work/box.mcap" --model "$work/begun"
+expect 4 "there is no folder $work/nowhere" "$genba" run "$work/nowhere" --no-envelope --stepped
+expect 3 "neither a model's folder" "$genba" run examples --no-envelope --stepped
+expect 2 "usage: genba run MODEL" "$genba" run --no-envelope --stepped
+expect 2 "--view-port is of --view" "$genba" run "$work/whole" --no-envelope --view-port 8080
+expect 0 "taking pusht" "$genba" run "$work/whole" --no-envelope --stepped --episodes 1
+expect 4 "is it on" "$genba" run "$work/whole" --link "shm://genba-none-$$" --map examples/links/pusht.yaml \
+    --envelope examples/envelopes/pusht.yaml --seconds 1 --priority 0 # nobody there is no success
+head -c 20000 "$work/box.mcap" >"$work/killed.mcap.part"
+expect 4 "killed.mcap.part, of a run that was cut" "$genba" replay "$work/killed.mcap"
+expect 3 "footer" "$genba" inspect "$work/killed.mcap.part"
 expect 3 "takes 100 commands a second" "$genba" run "$work/whole" --no-envelope --rate 33
 expect 0 "proposal.agent.target" "$genba" inspect "$work/box.mcap"
 size=$(stat -c %s "$work/box.mcap")
