@@ -119,6 +119,19 @@ static bool is_blind(const gb_envelope *envelope)
     return needed && !envelope->started;
 }
 
+/* Where a column is measured to be; an angle that wraps on the turn that its limits are on. */
+static double measured(const gb_envelope *envelope,
+                       const gb_command_rule *rule,
+                       int i,
+                       const gb_envelope_input *input)
+{
+    const gb_axis_limits *limits = &envelope->limits[rule->offset + i];
+    double x = input->observation->values[rule->from + i];
+    if (rule->wrap > 0.0)
+        x += rule->wrap * round(((limits->low + limits->high) / 2.0 - x) / rule->wrap);
+    return x;
+}
+
 /* The first command is where the machine is measured to be. What is measured outside the limits, by
  * noise, begins at them; further outside than a tick's way that would be a jump, which no limit on
  * differences sees: a person brings the machine back first. */
@@ -128,7 +141,7 @@ static bool may_start(const gb_envelope *envelope, const gb_envelope_input *inpu
         const gb_command_rule *rule = &envelope->rules[r];
         for (int i = 0; i < rule->size && rule->from >= 0; i++) {
             const gb_axis_limits *limits = &envelope->limits[rule->offset + i];
-            double x = input->observation->values[rule->from + i];
+            double x = measured(envelope, rule, i, input);
             double outside = fmax(limits->low - x, x - limits->high);
             if (limits->order >= 1 && outside > limits->most[1])
                 return false;
@@ -143,7 +156,7 @@ static void start(gb_envelope *envelope, const gb_envelope_input *input)
         const gb_command_rule *rule = &envelope->rules[r];
         for (int i = 0; i < rule->size && rule->from >= 0; i++) {
             const gb_axis_limits *limits = &envelope->limits[rule->offset + i];
-            double x = input->observation->values[rule->from + i];
+            double x = measured(envelope, rule, i, input);
             envelope->axes[rule->offset + i] =
                 gb_axis_rest(fmin(fmax(x, limits->low), limits->high));
         }

@@ -29,8 +29,9 @@ typedef enum gb_backup_kind {
 typedef struct gb_command_rule {
     int offset, size; /* columns of the action */
     gb_command_kind kind;
-    int from;  /* column of the observation where the first command starts; -1: it starts at 0 */
-    bool hold; /* its setpoints are steps, not points of a line */
+    int from;    /* column of the observation where the first command starts; -1: it starts at 0 */
+    double wrap; /* of what is measured there: the length of a turn; 0: none */
+    bool hold;   /* its setpoints are steps, not points of a line */
     gb_backup_kind backup;
     const double *retreat_to; /* [size] */
     double retreat_slow;      /* part of the velocity limit */

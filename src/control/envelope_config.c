@@ -247,7 +247,16 @@ static gb_status configure_from(const gb_envelope *envelope,
                              "stream %s is used here, so it must be watched: add it to "
                              "\"sensors\" with its max_age_ms",
                              raw->from);
+    for (int i = 0; i < rule->size && stream->wrap > 0.0; i++) {
+        const gb_axis_limits *l = &envelope->limits[rule->offset + i];
+        if (l->high - l->low > stream->wrap * (1.0 + 1e-9))
+            return GB_CHECK_FAIL(p, "from",
+                                 "stream %s wraps after %g %s, and column %d may go from %g to %g: "
+                                 "nobody knows on which turn it is; narrow its limits to one turn",
+                                 raw->from, stream->wrap, p->unit, i, l->low, l->high);
+    }
     rule->from = offset;
+    rule->wrap = stream->wrap;
     return GB_OK;
 }
 

@@ -237,6 +237,10 @@ static gb_status read_stream(const reading *r, const entry *e, double rate_hz, g
         return wrong_in(r, e, "hold", "only actions hold");
     if (raw->wrap && !(*raw->wrap > 0))
         return wrong_in(r, e, "wrap", "%g; expected the length of a turn, above 0", *raw->wrap);
+    if (raw->wrap && e->action)
+        return wrong_in(r, e, "wrap",
+                        "a command does not wrap: from 179 to -179 degrees the machine would go "
+                        "all the way round; give the limits of one turn, or let it count turns");
     out->wrap = raw->wrap ? *raw->wrap : 0;
     return read_limits(r, e, out);
 }

@@ -177,6 +177,57 @@ static void a_machine_far_outside_its_limits_gets_no_command(void **state)
     bench_close(&b);
 }
 
+/* ---- a joint whose sensor wraps ---- */
+
+static const gb_plant_stream turn_observations[] = {{STREAM("angle", "deg", 1), .wrap = 360}};
+static const gb_plant_stream turn_actions[] = {{STREAM("target", "deg", 1)}};
+static const gb_plant_info turn_machine = {
+    .name = "turn",
+    .period_ns = TICK_NS,
+    .tick_ns = TICK_NS,
+    .observation_stream_count = 1,
+    .action_stream_count = 1,
+    .observation_streams = turn_observations,
+    .action_streams = turn_actions,
+    .observation_size = 1,
+    .action_size = 1,
+};
+#define TURN(low, high)                                                                            \
+    "machine: turn\ncommands:\n  - {stream: target, kind: position, unit: deg, from: angle, low: " \
+    "[" low "], high: [" high "], velocity: [10]}\nsensors:\n"                                     \
+    "  - {stream: angle, unit: deg, max_age_ms: 50}\n"
+
+static void a_wrapped_angle_starts_on_the_turn_of_its_limits(void **state)
+{
+    (void)state;
+    bench b = {0};
+    gb_envelope *none = NULL;
+    assert_int_equal(load_for(TURN("-181", "180"), &turn_machine, &none), GB_ERR_SCHEMA);
+    assert_non_null(strstr(gb_error_message(), "on which turn"));
+    assert_int_equal(load_for(TURN("-180", "180"), &turn_machine, &b.envelope), GB_OK);
+    static const double cases[][2] = {{190, -170}, {-200, 160}, {350, -10}, {10, 10}, {730, 10}};
+    for (int i = 0; i < 5; i++) {
+        bench_rewind(&b);
+        b.values[0] = cases[i][0];
+        b.proposal[0] = cases[i][1];
+        tick(&b);
+        assert_mode(&b, GB_MODE_PASS);
+        assert_near(b.command[0], cases[i][1]);
+    }
+    bench_close(&b);
+    assert_int_equal(load_for(TURN("10", "100"), &turn_machine, &b.envelope), GB_OK);
+    bench_rewind(&b);
+    b.values[0] = 415; /* 55 */
+    b.proposal[0] = 55;
+    tick(&b);
+    assert_near(b.command[0], 55);
+    bench_rewind(&b);
+    b.values[0] = 0;
+    tick(&b);
+    assert_true(b.verdict.blind);
+    bench_close(&b);
+}
+
 static void a_moving_target_is_caught(void **state)
 {
     (void)state;
@@ -225,6 +276,7 @@ int main(void)
         cmocka_unit_test(it_stops_before_the_position_limit),
         cmocka_unit_test(the_first_command_starts_where_the_machine_is),
         cmocka_unit_test(a_machine_far_outside_its_limits_gets_no_command),
+        cmocka_unit_test(a_wrapped_angle_starts_on_the_turn_of_its_limits),
         cmocka_unit_test(a_moving_target_is_caught),
         cmocka_unit_test(the_margin_is_of_the_nearest_limit),
     };

@@ -161,6 +161,7 @@ static void mistakes_are_named(void **state)
          "furlongs"},
         {HEAD "    hold: true\n" TAIL, "m.yaml:6: observations[0].hold", "only actions"},
         {HEAD "    wrap: -1\n" TAIL, "m.yaml:6: observations[0].wrap", "turn"},
+        {HEAD TAIL "    wrap: 6.28\n", "m.yaml:9: actions[0].wrap", "all the way round"},
         {HEAD "    columns: [a, b]\n    shape: [3]\n" TAIL, "m.yaml:6: observations[0].columns",
          "2 columns for 3"},
         {HEAD "  - name: x\n    unit: N\n" TAIL, "m.yaml:6: observations[1].name", "twice"},
