@@ -13,7 +13,9 @@ typedef struct gb_history {
     int64_t observed_ns; /* when the newest observation was measured: long ago where the link is
                             silent */
     uint32_t episode;
-    uint32_t begun;   /* 0: nothing was commanded yet, `before` means nothing */
+    uint32_t begun; /* 0: nothing was commanded yet, `before` means nothing */
+    uint32_t held;  /* 1: the backup controller has the machine: no chunk is carried out */
+    uint32_t unused;
     double numbers[]; /* observations [look_back][observation_size], oldest first; then before
                          [action_size]: the command under way at time_ns */
 } gb_history;

@@ -185,7 +185,8 @@ static gb_policy_prefix find_prefix(gb_pilot *pilot)
     gb_policy_prefix prefix = {.actions = pilot->prefix};
     memset(pilot->prefix, 0, (size_t)policy->horizon * size * sizeof(double));
     int64_t done = (pilot->history->time_ns - pilot->last_start_ns) / machine->period_ns;
-    if (pilot->switching != GB_SWITCH_REAL_TIME || !pilot->has_last || done >= policy->horizon)
+    if (pilot->switching != GB_SWITCH_REAL_TIME || !pilot->has_last || pilot->history->held ||
+        done >= policy->horizon)
         return prefix;
     prefix.count = policy->horizon - (int)done;
     memcpy(pilot->prefix, pilot->last + (size_t)done * size,

@@ -72,7 +72,7 @@ void gb_servo_begin(gb_servo *servo, uint32_t episode, int64_t start_ns)
     servo->chunk = NULL;
     servo->chunk_before = 0;
     servo->woke_ns = INT64_MIN;
-    servo->seen = servo->begun = servo->handed = false;
+    servo->seen = servo->begun = servo->held = servo->handed = false;
     servo->result = (gb_plant_result){0};
     gb_smooth_add(servo->smooth, NULL, false);
     if (servo->options.envelope)
@@ -105,6 +105,7 @@ static void hand_over(gb_servo *servo)
     history->observed_ns = observed(servo, history->time_ns);
     history->episode = servo->episode;
     history->begun = servo->begun;
+    history->held = servo->held;
     for (int k = 0; k < look_back; k++) {
         int64_t from = (servo->row + 1 + k) % look_back;
         memcpy(history->numbers + (size_t)k * size, servo->rows + (size_t)from * size,
@@ -276,6 +277,7 @@ void gb_servo_act(gb_servo *servo)
     gb_link *link = servo->options.link;
     bool proposed = propose(servo);
     decide_command(servo, proposed);
+    servo->held = proposed && record->verdict.mode >= GB_MODE_BACKUP;
     if (servo->begun && !record->verdict.blind) /* else nobody knows yet what is safe to send */
         link->ops->send(link, servo->command, (uint64_t)servo->tally.ticks, record->due_ns);
     record->done_ns = servo->options.stepped_time ? record->woke_ns : gb_clock_monotonic_ns();

@@ -35,6 +35,7 @@ typedef struct gb_servo {
     uint32_t episode;
     bool seen;              /* an observation was taken as a row in this episode */
     bool begun;             /* a command was sent in this episode */
+    bool held;              /* there was a proposal, and the backup controller commanded */
     bool handed;            /* this tick published a history: the pilot should look */
     bool coming_to_rest;    /* no proposals any more: the backup controller's turn */
     gb_plant_result result; /* of the machine, where somebody knows */

@@ -384,6 +384,36 @@ static void rests_however_long_it_takes(void **state)
     }
 }
 
+/* In the backup's hands a chunk is not carried out, so it is not continued either. */
+static void does_not_continue_in_the_backups_hands(void **state)
+{
+    (void)state;
+    static stub s;
+    script mind = {.continues = true};
+    heard h = {0};
+    gb_envelope *envelope = NULL;
+    gb_control_result result;
+    stub_init(&s, 10000000, 100000000);
+    s.link.ops = &stepped_ops;
+    s.link.stepped = true;
+    load_limits(&s, "kind: position, from: agent.position, low: [0], high: [512]}",
+                "max_age_ms: 100}", &envelope);
+    for (int k = 0; k < 2; k++) {
+        s.on_send = k ? silent_after_30 : NULL;
+        s.sent = 0;
+        s.silent = false;
+        atomic_store(&mind.continued, 0);
+        gb_control_options o = stepped(&s.link, &mind, &h);
+        o.switching = GB_SWITCH_REAL_TIME;
+        o.envelope = envelope;
+        o.seconds = 4;
+        assert_int_equal(gb_control_run(&o, &result), GB_OK);
+        assert_true(result.decisions >= 10);
+        assert_true(k ? mind.continued <= 2 : mind.continued >= result.decisions - 2);
+    }
+    gb_envelope_destroy(envelope);
+}
+
 /* A pilot that goes on deciding from what it saw last does not make that young. */
 static void counts_a_commands_age_from_what_was_seen(void **state)
 {
@@ -524,6 +554,7 @@ int main(void)
         cmocka_unit_test(rests_in_the_backups_hands),
         cmocka_unit_test(rests_however_long_it_takes),
         cmocka_unit_test(counts_a_commands_age_from_what_was_seen),
+        cmocka_unit_test(does_not_continue_in_the_backups_hands),
         cmocka_unit_test(outlives_a_silent_link),
         cmocka_unit_test(holds_without_a_pilot),
         cmocka_unit_test(refuses_what_cannot_be),

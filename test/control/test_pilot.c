@@ -181,6 +181,22 @@ static void tries_again(void **state)
     assert_string_equal(failure, "script: told to fail");
 }
 
+/* While the backup controller has the machine nothing of a chunk is carried out: the next one is
+ * not bound to it. */
+static void does_not_continue_what_was_not_done(void **state)
+{
+    rig *r = *state;
+    for (int k = 0; k < 4; k++) {
+        hand_over(r, 0, ms(1000 + 400 * k), true);
+        gb_history *h = gb_latest_write(gb_pilot_histories(r->pilot));
+        *h = (gb_history){.time_ns = ms(1000 + 400 * k), .begun = 1, .held = k == 2};
+        gb_latest_publish(gb_pilot_histories(r->pilot));
+        assert_true(gb_pilot_due(r->pilot));
+        assert_non_null(think(r, ms(1000 + 400 * k), ms(5)));
+    }
+    assert_int_equal(atomic_load(&r->script.continued), 2); /* the second and the fourth */
+}
+
 /* A sensor that says NaN makes a model answer NaN. What is under way goes on, and no later decision
  * continues what is no number: it would never be one again. */
 static void what_is_no_number_is_not_continued(void **state)
@@ -233,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(freezes_what_will_have_passed, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_chunks_that_are_over, setup, teardown),
         cmocka_unit_test_setup_teardown(tries_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(does_not_continue_what_was_not_done, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_number_is_not_continued, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_nonsense, setup, teardown),
     };
