@@ -6,6 +6,7 @@
 #include "control/blackbox_read.h"
 #include "control/chunk.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,14 +124,32 @@ static const chunk *find_chunk(const replay *r, uint64_t id)
     return NULL;
 }
 
+/* A tick that no chunk reached has nothing in the place of its proposal. */
+static bool is_empty(const double *proposal, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!isnan(proposal[i]))
+            return false;
+    return true;
+}
+
+static void compared(gb_replay_result *result, const gb_tick *tick, bool same)
+{
+    result->proposals_different += !same;
+    if (!same && result->first_different_tick == UINT64_MAX)
+        result->first_different_tick = tick->tick;
+}
+
 static void replay_tick(replay *r, const gb_tick *tick)
 {
     gb_replay_result *result = &r->result;
     const double *recorded = (const double *)(tick + 1) + r->machine.observation_size;
     int64_t at_ns = 0;
     result->ticks++;
-    if (tick->chunk == 0)
+    if (tick->chunk == 0) {
+        compared(result, tick, is_empty(recorded, r->machine.action_size));
         return;
+    }
     const chunk *from = find_chunk(r, tick->chunk);
     if (!from || __builtin_sub_overflow(tick->due_ns, from->start_ns, &at_ns)) {
         result->proposals_unchecked++;
@@ -140,9 +159,7 @@ static void replay_tick(replay *r, const gb_tick *tick)
                                   at_ns, r->proposal) &&
                 memcmp(r->proposal, recorded, (size_t)r->machine.action_size * sizeof(double)) == 0;
     result->proposals_checked++;
-    result->proposals_different += !same;
-    if (!same && result->first_different_tick == UINT64_MAX)
-        result->first_different_tick = tick->tick;
+    compared(result, tick, same);
 }
 
 /* ---- all of it ---- */

@@ -89,6 +89,29 @@ static void test_other_model_differs(void **state)
     assert_false(result.same_model);
 }
 
+/* A proposal that stands on no chunk came from nobody knows where. */
+static void test_a_proposal_without_a_chunk_is_a_difference(void **state)
+{
+    (void)state;
+    char path[128];
+    gb_replay_result result;
+    gb_blackbox *box = NULL;
+    box_servo servo;
+    name_file(path, sizeof path, "nobodys.mcap");
+    box_servo_begin(&servo);
+    gb_blackbox_options options = box_options(path, &servo.policy);
+    assert_int_equal(gb_blackbox_open(&options, &box), GB_OK);
+    box_run(&servo, box, 50);
+    servo.tick.head.chunk = 0;
+    servo.tick.proposal[3] = 0.25;
+    gb_blackbox_tick(box, &servo.tick.head);
+    assert_int_equal(gb_blackbox_close(box, NULL), GB_OK);
+    assert_int_equal(gb_replay(path, NULL, NULL, NULL, &result), GB_OK);
+    assert_int_equal(result.proposals_checked, 47);
+    assert_int_equal(result.proposals_different, 1);
+    assert_int_equal(result.first_different_tick, 50);
+}
+
 static gb_status make_short(const void *context, const gb_plant_info *plant, gb_policy *out)
 {
     GB_TRY(box_make(context, plant, out));
@@ -448,6 +471,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_model_same_bits),
         cmocka_unit_test(test_other_model_differs),
+        cmocka_unit_test(test_a_proposal_without_a_chunk_is_a_difference),
         cmocka_unit_test(test_model_that_does_not_fit),
         cmocka_unit_test(test_lost_decision_is_said),
         cmocka_unit_test(test_tampering_is_named),
