@@ -351,26 +351,29 @@ gb_status gb_box_reader_next(gb_box_reader *r, gb_box_record *out, bool *have)
 
 /* ---- the envelope ---- */
 
+/* Other programs may show any attachment of that name, so each must be the one. */
 gb_status gb_box_reader_check_envelope(gb_box_reader *r)
 {
     gb_mcap_attachment attachment;
     unsigned char hash[GB_HASH_BYTES];
     char hex[2 * GB_HASH_BYTES + 1];
-    if (r->header.envelope_hash[0] == 0)
-        return GB_OK;
+    bool used = r->header.envelope_hash[0] != 0, found = false;
     for (int i = 0;; i++) {
         gb_status status = gb_mcap_attachment_at(r->mcap, i, &attachment);
         if (status == GB_ERR_NOT_FOUND)
-            return gb_fail(GB_ERR_CORRUPT, "%s: the envelope that was used is not attached",
-                           r->origin);
-        GB_TRY(status);
-        if (strcmp(attachment.name, GB_BOX_ENVELOPE) == 0)
             break;
+        GB_TRY(status);
+        if (strcmp(attachment.name, GB_BOX_ENVELOPE) != 0)
+            continue;
+        found = true;
+        gb_hash(attachment.data, (size_t)attachment.size, hash);
+        gb_hash_hex(hash, hex);
+        if (strcmp(hex, r->header.envelope_hash) != 0)
+            return gb_fail(GB_ERR_CORRUPT, "%s: %s", r->origin,
+                           used ? "the attached envelope is not the one that was used"
+                                : "an envelope is attached, and none was used");
     }
-    gb_hash(attachment.data, (size_t)attachment.size, hash);
-    gb_hash_hex(hash, hex);
-    if (strcmp(hex, r->header.envelope_hash) == 0)
-        return GB_OK;
-    return gb_fail(GB_ERR_CORRUPT, "%s: the attached envelope is not the one that was used",
-                   r->origin);
+    if (used && !found)
+        return gb_fail(GB_ERR_CORRUPT, "%s: the envelope that was used is not attached", r->origin);
+    return GB_OK;
 }

@@ -220,7 +220,7 @@ static void read_blocks(const char *path, blocks *out)
     gb_mcap_reader_destroy(reader);
 }
 
-static void write_blocks(const char *path, const blocks *from)
+static void write_attached(const char *path, const blocks *from, const char *const *envelopes)
 {
     gb_recording_host host = {0};
     gb_recording_writer *writer = NULL;
@@ -235,6 +235,10 @@ static void write_blocks(const char *path, const blocks *from)
     assert_int_equal(gb_recording_writer_create(&host, &info, NULL, &writer), GB_OK);
     assert_int_equal(gb_recording_writer_open(writer, out, &options), GB_OK);
     assert_int_equal(gb_recording_writer_stream(writer, &spec, &stream), GB_OK);
+    for (int i = 0; envelopes && envelopes[i]; i++)
+        assert_int_equal(gb_recording_writer_attach(writer, GB_BOX_ENVELOPE, "application/yaml",
+                                                    envelopes[i], strlen(envelopes[i])),
+                         GB_OK);
     for (int i = 0; i < from->count; i++) {
         const unsigned char *run = from->data[i];
         if (!run)
@@ -246,6 +250,11 @@ static void write_blocks(const char *path, const blocks *from)
     }
     assert_int_equal(gb_recording_writer_finish(writer), GB_OK);
     gb_recording_writer_destroy(writer);
+}
+
+static void write_blocks(const char *path, const blocks *from)
+{
+    write_attached(path, from, NULL);
 }
 
 static void apply(blocks *all, const change *c)
@@ -285,6 +294,49 @@ static gb_status tamper(const char *from, const change *c, gb_replay_result *out
     for (int i = 0; i < all.count; i++)
         free(all.data[i]);
     return gb_replay(path, NULL, NULL, NULL, out);
+}
+
+/* Only the envelope that was used may be attached, as often as one likes. */
+static void test_attachments_are_the_envelope_that_was_used(void **state)
+{
+    (void)state;
+    static const char right[] = "low: 1\n", wrong[] = "low: 9\n";
+    static const struct {
+        const char *envelopes[3];
+        bool used, good;
+    } cases[] = {{{right}, true, true},         {{wrong}, true, false},
+                 {{right, right}, true, true},  {{right, wrong}, true, false},
+                 {{wrong, right}, true, false}, {{NULL}, true, false},
+                 {{right}, false, false},       {{NULL}, false, true}};
+    char path[128], limits[128], other[128];
+    gb_replay_result result;
+    name_file(limits, sizeof limits, "limits.yaml");
+    name_file(path, sizeof path, "attached.mcap");
+    name_file(other, sizeof other, "other.mcap");
+    assert_int_equal(gb_file_replace(limits, right, strlen(right)), GB_OK);
+    for (int used = 0; used < 2; used++) {
+        gb_blackbox *box = NULL;
+        box_servo servo;
+        blocks all;
+        box_servo_begin(&servo);
+        gb_blackbox_options options = box_options(path, &servo.policy);
+        options.envelope_path = used ? limits : NULL;
+        unlink(path);
+        assert_int_equal(gb_blackbox_open(&options, &box), GB_OK);
+        box_run(&servo, box, 50);
+        assert_int_equal(gb_blackbox_close(box, NULL), GB_OK);
+        read_blocks(path, &all);
+        for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+            if (cases[i].used != (bool)used)
+                continue;
+            write_attached(other, &all, cases[i].envelopes);
+            gb_status status = gb_replay(other, NULL, NULL, NULL, &result);
+            if (status != (cases[i].good ? GB_OK : GB_ERR_CORRUPT))
+                fail_msg("case %u: %d", i, (int)status);
+        }
+        for (int i = 0; i < all.count; i++)
+            free(all.data[i]);
+    }
 }
 
 static void test_tampering_is_named(void **state)
@@ -474,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_a_proposal_without_a_chunk_is_a_difference),
         cmocka_unit_test(test_model_that_does_not_fit),
         cmocka_unit_test(test_lost_decision_is_said),
+        cmocka_unit_test(test_attachments_are_the_envelope_that_was_used),
         cmocka_unit_test(test_tampering_is_named),
         cmocka_unit_test(test_tampered_precision_is_named),
         cmocka_unit_test(test_precision_in_the_header),
