@@ -110,7 +110,7 @@ static gb_status load_model(const char *given, gb_model **out)
 static int run_eval(int argc, char **argv)
 {
     const char *places[1 + MODELS_MAX + 1] = {NULL};
-    const char *named = NULL;
+    const char *named = NULL, *precision = "f32";
     gb_suite_options suite = gb_suite_options_defaults();
     int64_t threads = 0, episodes = 0, step = 1, resamples = suite.resamples;
     int64_t seed = (int64_t)suite.seed;
@@ -120,6 +120,7 @@ static int run_eval(int argc, char **argv)
         {"envelopes", OPTION_TEXT, &suite.envelopes, 0, 0},
         {"baselines", OPTION_TEXT, &suite.baselines, 0, 0},
         {"data", OPTION_TEXT, &suite.data, 0, 0},
+        {"precision", OPTION_TEXT, &precision, 0, 0},
         {"only", OPTION_TEXT, &suite.only, 0, 0},
         {"episodes", OPTION_COUNT, &episodes, 1, 100000},
         {"window-step", OPTION_COUNT, &step, 1, 1000000},
@@ -133,6 +134,10 @@ static int run_eval(int argc, char **argv)
                              places + 1, 0, 1 + MODELS_MAX);
     if (code >= 0)
         return code;
+    if (gb_precision_parse(precision, &suite.compute) != GB_OK) {
+        fprintf(stderr, "genba eval: --precision must be f32 or bf16\nsee genba eval --help\n");
+        return EXIT_USAGE;
+    }
     if (named) /* genba eval --suite NAME [MODEL...] is the same as genba eval NAME [MODEL...] */
         places[0] = named;
     else
@@ -181,6 +186,7 @@ const cli_command command_eval = {
     "                    figures;\n"
     "                    machines takes several, each is tried on every machine\n"
     "  --envelopes DIR   machines: MACHINE.yaml for each (default: examples/envelopes)\n"
+    "  --precision P     pusht, machines: what models compute in, f32 (default) or bf16\n"
     "  --only \"A B\"      data sets of the suite\n"
     "  --baselines \"A\"   these baselines only (\"\" for none)\n"
     "  --data FOLDER     where the data sets are (default: $GENBA_DATA, then ./data)\n"

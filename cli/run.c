@@ -343,7 +343,7 @@ const cli_command command_run = {
     "  --episodes N        of a simulated plant (default: 1; 50 with --stepped)\n"
     "  --seed N            of the first episode's start; then N + 1, ... (default: 100000)\n"
     "  --policy-seed N     of the policy's own randomness\n"
-    "  --precision P       f32, or bf16: half the memory traffic of a decision\n"
+    "  --precision P       f32 (default), or bf16: half the memory traffic of a decision\n"
     "  --switching KIND    real-time (a chunk continues the one before) or plain\n"
     "  --stepped           as fast as the plant goes, repeatable to the bit\n"
     "  --delay MS          with --stepped: how long a decision takes (default: one tick)\n"

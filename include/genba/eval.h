@@ -205,6 +205,7 @@ typedef struct gb_suite_options {
     const char *model_name;        /* how it is called in tables; NULL: its config's name */
     const gb_model *const *models; /* machines: [model_count] each is tried on every machine */
     int model_count;
+    gb_dtype compute;      /* plants: what models compute in, GB_F32 (default) or GB_BF16 */
     const char *envelopes; /* machines: folder of envelopes; NULL: examples/envelopes */
     const char *baselines; /* names, space between; NULL: all; "": none */
     const char *data;      /* folder of data sets; NULL: see gb_data_find */
@@ -224,7 +225,8 @@ typedef struct gb_suite_options {
 GB_API gb_suite_options gb_suite_options_defaults(void);
 /* GB_ERR_NOT_FOUND: no suite, baseline or data set of that name, or the data is not on this
  * machine (the message says where it was looked for); GB_ERR_MISMATCH: the model answers another
- * question. Free with gb_suite_result_destroy. */
+ * question; GB_ERR_ARGUMENT: a suite without plants in bf16. Free with
+ * gb_suite_result_destroy. */
 GB_API GB_MUST gb_status gb_suite_run(const char *suite,
                                       const gb_suite_options *options,
                                       gb_suite_result **out);

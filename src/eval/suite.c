@@ -212,6 +212,12 @@ gb_status gb_suite_run(const char *name, const gb_suite_options *options, gb_sui
                        "from 1 and counts from 0 on",
                        name, (long long)options->window_step, options->resamples,
                        options->episodes);
+    if (options->compute != GB_F32 && !(suite->drives && gb_policy_model_maker(options->compute)))
+        return gb_fail(
+            GB_ERR_ARGUMENT,
+            "suite %s: computes in f32 only; bf16 is for the suites of plants, pusht and "
+            "machines",
+            name);
     gb_suite_run_state state = {0};
     GB_TRY(gb_arena_create(SUITE_MEMORY_LIMIT_BYTES, &state.arena));
     int64_t start_ns = gb_clock_monotonic_ns();

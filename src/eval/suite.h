@@ -22,6 +22,7 @@ typedef struct gb_suite_run_state {
 
 typedef struct gb_suite {
     gb_suite_info info;
+    bool drives; /* its models are policies, which compute in any precision */
     gb_status (*run)(gb_suite_run_state *state);
 } gb_suite;
 

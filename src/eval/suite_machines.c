@@ -226,7 +226,7 @@ static gb_status step_model(gb_suite_run_state *state,
     rollouts.progress = state->options->progress;
     rollouts.progress_context = state->options->progress_context;
     rollouts.progress_what = what;
-    GB_TRY(gb_rollout_run(&rollouts, gb_policy_make_model, model, &set));
+    GB_TRY(gb_rollout_run(&rollouts, gb_policy_model_maker(state->options->compute), model, &set));
     for (int i = 0; i < o->count; i++)
         keep(o, i, &set->episodes[i].result);
     gb_rollout_set_destroy(set);
@@ -267,7 +267,7 @@ static gb_status drive_model(gb_suite_run_state *state,
         GB_TRY(gb_envelope_load(envelope_path, info, info->tick_ns, &envelope));
     GB_TRY_OR(done, gb_link_plant(info->name, NULL, &link));
     options.link = link;
-    options.make = gb_policy_make_model;
+    options.make = gb_policy_model_maker(state->options->compute);
     options.make_context = model;
     options.envelope = envelope;
     options.switching = switching;
@@ -296,11 +296,12 @@ static gb_status add_model(gb_suite_run_state *state,
         [GB_SWITCH_PLAIN] = "pilot and servo, plain switching",
         [GB_SWITCH_REAL_TIME] = "pilot and servo, real-time chunking",
     };
-    const char *name = gb_model_get_config(model)->name;
+    const char *given = gb_model_get_config(model)->name;
     const gb_suite_options *options = state->options;
-    char path[GB_PATH_MAX], method[160], note[GB_PATH_MAX + 64];
+    char path[GB_PATH_MAX], name[96], method[160], note[GB_PATH_MAX + 64];
     outcome o;
-    name = name ? name : "model";
+    snprintf(name, sizeof name, "%s%s", given ? given : "model",
+             options->compute == GB_BF16 ? " in bf16" : "");
     snprintf(path, sizeof path, "%s/%s.yaml", options->envelopes ? options->envelopes : ENVELOPES,
              info->name);
     bool inside = gb_file_exists(path);
@@ -407,5 +408,6 @@ const gb_suite gb_suite_machines = {
              .data = "",
              .baselines = "teacher random hold replay",
              .models = "any number, flow heads over the machines' streams"},
+    .drives = true,
     .run = run,
 };

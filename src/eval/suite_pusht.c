@@ -180,9 +180,13 @@ static gb_status run(gb_suite_run_state *state)
     GB_TRY(gb_suite_table(state, "PushT", caption, columns, COLUMN_COUNT, &table));
     if (state->options->model) {
         gb_rollout_set *set = NULL;
-        rollouts.progress_what = gb_suite_model_name(state);
-        GB_TRY(gb_rollout_run(&rollouts, gb_policy_make_model, state->options->model, &set));
-        GB_TRY(add_row(state, table, gb_suite_model_name(state), GB_RESULT_MODEL, "", set));
+        char name[160];
+        snprintf(name, sizeof name, "%s%s", gb_suite_model_name(state),
+                 state->options->compute == GB_BF16 ? " in bf16" : "");
+        rollouts.progress_what = name;
+        GB_TRY(gb_rollout_run(&rollouts, gb_policy_model_maker(state->options->compute),
+                              state->options->model, &set));
+        GB_TRY(add_row(state, table, name, GB_RESULT_MODEL, "", set));
     }
     gb_dataset *demos = NULL;
     if (gb_suite_wants(state, "demonstrations") || gb_suite_wants(state, "nearest")) {
@@ -200,5 +204,6 @@ const gb_suite gb_suite_pusht = {
              .data = "pusht",
              .baselines = "demonstrations nearest",
              .models = "flow head over the plant's streams"},
+    .drives = true,
     .run = run,
 };

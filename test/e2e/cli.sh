@@ -172,6 +172,8 @@ expect 0 "bit for bit" "$genba" replay "$work/real.mcap" --model "$work/whole/mo
 expect 0 "2 episodes from seeds" "$genba" eval "$work/whole" --episodes 2 --resamples 0
 [ "$(grep -c "nearest demonstration done" "$work/out")" = 1 ] && [ "$(grep -cx "pusht done" "$work/out")" = 0 ] ||
     { echo "FAILED: progress does not say what is done"; failures=$((failures + 1)); }
+expect 0 "model in bf16" "$genba" eval pusht "$work/whole/model" --episodes 1 --resamples 0 --baselines "" --precision bf16
+expect 2 "f32 or bf16" "$genba" eval pusht --precision half
 sed '/^eval:/,$d' examples/pusht.yaml >"$work/whole/recipe.yaml"
 expect 3 "names no suite" "$genba" eval "$work/whole"
 expect 3 "plant" "$genba" run "$work/whole/model" --plant moon --no-envelope --stepped --episodes 1

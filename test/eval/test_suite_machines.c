@@ -98,6 +98,16 @@ static void test_a_model_finds_its_machine(void **state)
         if (strcmp(info->name, "pusht") != 0)
             assert_null(find(result, info->name, "new, stepped"));
     gb_suite_result_destroy(result);
+
+    options.compute = GB_BF16; /* rows say so */
+    result = run(&options);
+    assert_non_null(find(result, "pusht", "new in bf16, stepped"));
+    assert_non_null(find(result, "pusht", "new in bf16, pilot and servo, plain switching"));
+    assert_null(find(result, "pusht", "new, stepped"));
+    gb_suite_result_destroy(result);
+    options.baselines = "";
+    assert_int_equal(gb_suite_run("ett", &options, &result), GB_ERR_ARGUMENT);
+    assert_non_null(strstr(gb_error_message(), "pusht and machines"));
     gb_model_destroy(model);
 }
 
