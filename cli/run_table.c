@@ -147,8 +147,9 @@ static void print_text(const run_outcome *o, const gb_interval *score)
     if (l->received == 0)
         printf("%-12s nothing that could be used came from the machine: %s\n", "",
                l->misshapen > 0 ? "what came has another map (genba machine --map FILE --layout)"
-               : l->corrupt > 0 ? "what came was damaged, or signed with another key"
-                                : "is it on, and is its address the one of --link?");
+               : l->corrupt > 0
+                   ? "what came was damaged, or only one side has the key, or another one"
+                   : "is it on, and is its address the one of --link?");
     if (o->log)
         printf("%-12s %s: %lld ticks, %lld decisions; %lld and %lld lost\n", "black box", o->log,
                (long long)o->logged.ticks, (long long)o->logged.decisions,

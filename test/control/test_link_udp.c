@@ -485,6 +485,15 @@ static void a_shared_key_signs_packets(void **state)
     p.machine = machine_open(gb_wire_open_udp, address(p.there), map.path);
     machine_send(p.machine, values, 1);
     assert_true(receive_within(p.link, &p.seen, 2000, NULL));
+    gb_link_close(p.link);
+    OK(gb_link_open(p.here, p.map.path, &p.link)); /* now it is this side that has no key */
+    seen_init(&p.seen);
+    faults = 0;
+    machine_send(p.machine, values, 2);
+    assert_false(receive_within(p.link, &p.seen, 50, &faults));
+    assert_int_equal(faults, GB_FAULT_CORRUPT);
+    gb_link_close(p.link);
+    OK(gb_link_open(p.here, map.path, &p.link));
     machine_close(p.machine);
 
     key[0] = 'x';
