@@ -75,7 +75,8 @@ static gb_status open_link(run *r)
     if (q->no_envelope && !r->link->simulated)
         return gb_fail(GB_ERR_REFUSED,
                        "%s is not simulated: --no-envelope is only for simulated plants; give "
-                       "--envelope FILE (docs/safety.md)",
+                       "--envelope FILE (docs/safety.md), or, if nothing real moves behind it, "
+                       "say simulated: true in its map",
                        r->machine_name);
     return GB_OK;
 }
