@@ -57,7 +57,6 @@ void gb_envelope_reset(gb_envelope *envelope)
 {
     forget(envelope);
     envelope->in_backup = envelope->stopped = false;
-    atomic_store(&envelope->released, false);
 }
 
 static gb_status load(gb_envelope *envelope, const char *path, const char *text, size_t size)
@@ -66,11 +65,10 @@ static gb_status load(gb_envelope *envelope, const char *path, const char *text,
     GB_TRY(gb_yaml_load_text(path, text, size, &gb_envelope_schema, &raw));
     gb_status status = gb_envelope_configure(envelope, path, raw);
     gb_yaml_free(&gb_envelope_schema, raw);
-    if (status == GB_OK) {
-        gb_hash(text, size, envelope->hash);
-        gb_envelope_reset(envelope);
-    }
-    return status;
+    GB_TRY(status);
+    gb_hash(text, size, envelope->hash);
+    gb_envelope_reset(envelope);
+    return GB_OK;
 }
 
 gb_status
@@ -187,8 +185,6 @@ static void hand_over(gb_envelope *envelope, int64_t now_ns, uint32_t faults, do
         envelope->good_since_ns = INT64_MIN;
         return;
     }
-    if (!envelope->in_backup)
-        return;
     if (margin < envelope->return_margin) {
         envelope->good_since_ns = INT64_MIN;
         return;
@@ -229,7 +225,7 @@ static uint32_t limit(gb_envelope *envelope)
             const gb_axis_limits *limits = &envelope->limits[i];
             double lead =
                 envelope->has_before && !rule->hold ? proposal[i] - envelope->before[i] : 0.0;
-            if (limits->order >= 1 && fabs(lead) > limits->most[1])
+            if (fabs(lead) > limits->most[1]) /* a jump, or nothing that can be caught */
                 lead = 0.0;
             bits |= gb_axis_choose(limits, &envelope->axes[i], proposal[i], lead, 1.0,
                                    &envelope->next[i]);
@@ -252,12 +248,12 @@ static void measure_command(const gb_envelope *envelope, gb_margin *margin)
     for (int i = 0; i < envelope->machine->action_size; i++) {
         const gb_axis_limits *limits = &envelope->limits[i];
         const gb_axis_state *axis = &envelope->axes[i], *next = &envelope->next[i];
-        double used[4] = {0.0, fabs(next->d1), fabs(next->d2), fabs(next->d2 - axis->d2)};
+        double used[] = {fabs(next->d1), fabs(next->d2), fabs(next->d2 - axis->d2)};
         double half = (limits->high - limits->low) / 2.0;
         double room = fmin(next->x - limits->low, limits->high - next->x) / half;
         gb_margin_take(margin, room, limits->reason[0], i);
         for (int order = 1; order <= limits->order; order++)
-            gb_margin_take(margin, fmax(0.0, 1.0 - used[order] / limits->most[order]),
+            gb_margin_take(margin, fmax(0.0, 1.0 - used[order - 1] / limits->most[order]),
                            limits->reason[order], i);
     }
 }
@@ -292,13 +288,12 @@ void gb_envelope_tick(gb_envelope *envelope,
         faults |= GB_BIT(GB_LIMIT_EMERGENCY_STOP);
     hand_over(envelope, input->now_ns, faults, margin.value);
     uint32_t limits = 0;
-    bool slowed = false;
     if (envelope->in_backup) {
         bool stop_only = envelope->stopped || !gb_envelope_may_retreat(envelope, input);
         gb_envelope_backup(envelope, stop_only);
         gb_envelope_brake(envelope);
     } else {
-        slowed = slow_down(envelope, input);
+        bool slowed = slow_down(envelope, input);
         limits = limit(envelope);
         if (gb_envelope_too_fast(envelope, input)) {
             gb_envelope_brake(envelope);
@@ -313,11 +308,11 @@ void gb_envelope_tick(gb_envelope *envelope,
         envelope->axes[i] = envelope->next[i];
         command[i] = envelope->axes[i].x;
     }
-    gb_envelope_mode mode = envelope->stopped     ? GB_MODE_STOPPED
-                            : envelope->in_backup ? GB_MODE_BACKUP
-                            : slowed              ? GB_MODE_SLOW
-                            : limits              ? GB_MODE_CLAMP
-                                                  : GB_MODE_PASS;
+    gb_envelope_mode mode = envelope->stopped                      ? GB_MODE_STOPPED
+                            : envelope->in_backup                  ? GB_MODE_BACKUP
+                            : limits & GB_BIT(GB_LIMIT_SEPARATION) ? GB_MODE_SLOW
+                            : limits                               ? GB_MODE_CLAMP
+                                                                   : GB_MODE_PASS;
     *out = (gb_verdict){.mode = mode,
                         .reasons = faults | limits,
                         .margin = margin.value,

@@ -100,8 +100,7 @@ typedef struct gb_zone {
 
 /* Where points of the machine may be: kinematics of the commanded positions. */
 typedef struct gb_region_rule {
-    bool on;
-    int column, columns; /* of the action */
+    int column, columns; /* of the action; none: there is no workspace */
     int link_count, point_count, allowed_count, keep_out_count;
     gb_chain_link links[GB_LINKS_MAX];
     gb_chain_point points[GB_POINTS_MAX];

@@ -187,6 +187,5 @@ gb_envelope_configure_region(gb_envelope *envelope, const char *path, const gb_r
     GB_TRY(configure_zones(&p, "keep_out", raw->keep_out, raw->keep_out_count, rule->keep_out,
                            &rule->keep_out_count));
     set_scale(rule);
-    rule->on = true;
     return GB_OK;
 }

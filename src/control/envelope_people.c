@@ -82,7 +82,7 @@ double gb_envelope_slow(const gb_envelope *envelope, const gb_envelope_input *in
 {
     const gb_people_rule *rule = &envelope->people;
     if (!is_driven(rule))
-        return 1.0;
+        return INFINITY;
     motion m = {0.0, 0.0};
     for (int i = 0; i < rule->columns; i++) {
         const gb_axis_limits *limits = &envelope->limits[rule->column + i];
@@ -91,7 +91,7 @@ double gb_envelope_slow(const gb_envelope *envelope, const gb_envelope_input *in
     }
     double speed = fabs(m.speed), linear, square;
     if (speed <= rule->standing)
-        return 1.0;
+        return INFINITY;
     protective(rule, m, &linear, &square);
     double room = fmax(0.0, nearest(rule, input) - at_rest(rule));
     double part = 2.0 * room / (linear + sqrt(linear * linear + 4.0 * square * room));
@@ -124,7 +124,7 @@ void gb_envelope_brake(gb_envelope *envelope)
     }
     /* One column brakes as its own limits let it; several in proportion, so that the way is kept:
      * they have no jerk limit (envelope_config_people.c). */
-    double part = rule->columns > 1 && largest > step ? 1.0 - step / largest : 0.0;
+    double part = rule->columns > 1 ? fmax(0.0, 1.0 - step / largest) : 0.0;
     for (int i = rule->column; i < rule->column + rule->columns; i++)
         (void)gb_axis_choose(&envelope->limits[i], &envelope->axes[i], part * envelope->axes[i].x,
                              0.0, 1.0, &envelope->next[i]);

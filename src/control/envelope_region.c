@@ -20,7 +20,7 @@ static double box_distance(const gb_zone *box, const double *p)
     double outside = 0.0, inside = -INFINITY;
     for (int i = 0; i < 3; i++) {
         double d = fmax(box->a[i] - p[i], p[i] - box->b[i]);
-        outside += d > 0.0 ? d * d : 0.0;
+        outside += fmax(d, 0.0) * fmax(d, 0.0);
         inside = fmax(inside, d);
     }
     return outside > 0.0 ? sqrt(outside) : inside;
@@ -43,29 +43,36 @@ static double cylinder_distance(const gb_zone *zone, const double *p)
     }
     double side = sqrt(square) - zone->radius;
     double end = fmax(-along, along - length);
-    if (side > 0.0 && end > 0.0)
-        return hypot(side, end);
-    return fmax(side, end);
+    double outside = hypot(fmax(side, 0.0), fmax(end, 0.0));
+    return outside > 0.0 ? outside : fmax(side, end);
 }
 
-/* How far a point is from being where it must not; which limit that would break. */
-static double point_clearance(const gb_region_rule *rule, const double *p, int *limit)
+/* How far something is from being where it must not; which limit that would break. */
+typedef struct clearance {
+    double distance;
+    gb_limit limit;
+} clearance;
+
+static const clearance nothing_near = {INFINITY, GB_LIMIT_WORKSPACE};
+
+static clearance nearer(clearance one, clearance other)
 {
-    double least = INFINITY;
+    return other.distance < one.distance ? other : one;
+}
+
+static clearance point_clearance(const gb_region_rule *rule, const double *p)
+{
+    clearance least = nothing_near;
     if (rule->allowed_count > 0) {
         double inside = -INFINITY; /* in the box where it is deepest */
         for (int i = 0; i < rule->allowed_count; i++)
             inside = fmax(inside, -box_distance(&rule->allowed[i], p));
-        least = inside;
-        *limit = GB_LIMIT_WORKSPACE;
+        least.distance = inside;
     }
     for (int i = 0; i < rule->keep_out_count; i++) {
         const gb_zone *zone = &rule->keep_out[i];
         double d = zone->kind == GB_ZONE_BOX ? box_distance(zone, p) : cylinder_distance(zone, p);
-        if (d < least) {
-            least = d;
-            *limit = GB_LIMIT_KEEP_OUT;
-        }
+        least = nearer(least, (clearance){d, GB_LIMIT_KEEP_OUT});
     }
     return least;
 }
@@ -100,11 +107,10 @@ static void turn_about(frame *f, const double *u, double angle)
 }
 
 /* The least clearance of all points where the columns are q, less `around` of each link. */
-static double
-chain_clearance(const gb_region_rule *rule, const double *q, const double *around, int *out_limit)
+static clearance chain_clearance(const gb_region_rule *rule, const double *q, const double *around)
 {
     frame f = {{0, 0, 0}, {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
-    double least = INFINITY;
+    clearance least = nothing_near;
     for (int l = 0; l < rule->link_count; l++) {
         const gb_chain_link *link = &rule->links[l];
         move_along(&f, link->at);
@@ -119,15 +125,12 @@ chain_clearance(const gb_region_rule *rule, const double *q, const double *aroun
             if (point->link != l)
                 continue;
             frame at = f;
-            int limit = -1;
             move_along(&at, point->at);
-            double clear = point_clearance(rule, at.p, &limit) - point->radius - rule->tracking;
+            clearance clear = point_clearance(rule, at.p);
+            clear.distance -= point->radius + rule->tracking;
             for (int k = 0; k <= l; k++)
-                clear -= point->reach[k] * around[k];
-            if (clear < least) {
-                least = clear;
-                *out_limit = limit;
-            }
+                clear.distance -= point->reach[k] * around[k];
+            least = nearer(least, clear);
         }
     }
     return least;
@@ -142,15 +145,15 @@ static double stop_ticks(const gb_axis_state *state)
 }
 
 /* The least clearance on the way from the command before to `next` and along the stop after it. */
-static double stop_clearance(const gb_envelope *envelope, const gb_axis_state *next, int *out_limit)
+static clearance stop_clearance(const gb_envelope *envelope, const gb_axis_state *next)
 {
     const gb_region_rule *rule = &envelope->region;
-    double ticks = 0.0, least = INFINITY;
+    clearance least = nothing_near;
+    double ticks = 0.0;
     for (int l = 0; l < rule->link_count; l++)
         ticks = fmax(ticks, stop_ticks(&next[rule->links[l].column]));
-    int samples = ticks > 0.0 ? SAMPLES : 1;
-    double between = samples > 1 ? ticks / (samples - 1) : 0.0;
-    for (int s = 0; s < samples; s++) {
+    double between = ticks / (SAMPLES - 1);
+    for (int s = 0; s < SAMPLES; s++) {
         double q[GB_LINKS_MAX], around[GB_LINKS_MAX];
         for (int l = 0; l < rule->link_count; l++) {
             int column = rule->links[l].column;
@@ -161,36 +164,28 @@ static double stop_clearance(const gb_envelope *envelope, const gb_axis_state *n
             if (s == 0) /* and nothing on the way to the first */
                 around[l] = fmax(around[l], fabs(axis->x - envelope->axes[column].x));
         }
-        int limit = -1;
-        double clear = chain_clearance(rule, q, around, &limit);
-        if (clear < least) {
-            least = clear;
-            *out_limit = limit;
-        }
+        least = nearer(least, chain_clearance(rule, q, around));
     }
     return least;
 }
 
 void gb_envelope_region_start(gb_envelope *envelope)
 {
-    int limit;
-    if (envelope->region.on)
-        envelope->clearance = fmin(0.0, stop_clearance(envelope, envelope->axes, &limit));
+    envelope->clearance = fmin(0.0, stop_clearance(envelope, envelope->axes).distance);
 }
 
-/* Moves between the known stop (part 0) and what is in `full` (part 1). */
-static bool blend(gb_envelope *envelope, const gb_axis_state *full, double part, gb_axis_state *out)
+/* Moves between the known stop (part 0) and what is in `full` (part 1). A column stops where what
+ * lies between is not allowed. */
+static void blend(gb_envelope *envelope, const gb_axis_state *full, double part, gb_axis_state *out)
 {
     const gb_region_rule *rule = &envelope->region;
     for (int i = rule->column; i < rule->column + rule->columns; i++) {
         const gb_axis_limits *limits = &envelope->limits[i];
         const gb_axis_state *axis = &envelope->axes[i];
-        gb_axis_state safe = gb_axis_follow(limits, axis);
-        double low = gb_axis_top(limits, axis, &safe), high = gb_axis_top(limits, axis, &full[i]);
-        if (!gb_axis_apply(limits, axis, low + part * (high - low), &out[i]))
-            return false;
+        out[i] = gb_axis_follow(limits, axis);
+        double low = gb_axis_top(limits, axis, &out[i]), high = gb_axis_top(limits, axis, &full[i]);
+        (void)gb_axis_apply(limits, axis, low + part * (high - low), &out[i]);
     }
-    return true;
 }
 
 /* Whether all moves follow the stop that has been judged already. */
@@ -206,15 +201,12 @@ static bool is_stopping(const gb_envelope *envelope)
 uint32_t gb_envelope_region(gb_envelope *envelope, gb_margin *margin)
 {
     const gb_region_rule *rule = &envelope->region;
-    if (!rule->on)
-        return 0;
-    int limit = -1, other;
-    double clear = stop_clearance(envelope, envelope->next, &limit);
-    gb_margin_take(margin, clear / rule->scale, limit, -1);
+    clearance full = stop_clearance(envelope, envelope->next); /* infinite without a workspace */
+    gb_margin_take(margin, full.distance / rule->scale, full.limit, -1);
     if (is_stopping(envelope))
         return 0;
-    if (clear >= envelope->clearance) { /* inside, or on the way back inside */
-        envelope->clearance = fmin(0.0, clear);
+    if (full.distance >= envelope->clearance) { /* inside, or on the way back inside */
+        envelope->clearance = fmin(0.0, full.distance);
         return 0;
     }
     gb_axis_state *best = envelope->kept;
@@ -223,9 +215,9 @@ uint32_t gb_envelope_region(gb_envelope *envelope, gb_margin *margin)
     double good = 0.0, bad = 1.0, kept = envelope->clearance;
     for (int i = 0; i < HALVINGS; i++) {
         double middle = (good + bad) / 2.0;
-        bool fits = blend(envelope, envelope->next, middle, envelope->tried);
-        clear = fits ? stop_clearance(envelope, envelope->tried, &other) : -INFINITY;
-        if (fits && clear >= envelope->clearance) {
+        blend(envelope, envelope->next, middle, envelope->tried);
+        double clear = stop_clearance(envelope, envelope->tried).distance;
+        if (clear >= envelope->clearance) {
             good = middle;
             kept = fmin(0.0, clear);
             for (int k = rule->column; k < rule->column + rule->columns; k++)
@@ -237,5 +229,5 @@ uint32_t gb_envelope_region(gb_envelope *envelope, gb_margin *margin)
     for (int i = rule->column; i < rule->column + rule->columns; i++)
         envelope->next[i] = best[i];
     envelope->clearance = kept;
-    return GB_BIT(limit);
+    return GB_BIT(full.limit);
 }

@@ -84,28 +84,23 @@ static double speed(double v, double a, double c, double k)
 static void hump_reach(const hump *h, double *low, double *peak)
 {
     double c = -(h->p + h->a) / h->n1;
-    *low = 0.0;
     *peak = fabs(h->v);
     if (h->a > 0.0) { /* d2 passes zero on its way to -p: there d1 is highest */
         double k = fmin(h->n1, floor(-h->a / c));
-        *peak = fmax(*peak, fabs(speed(h->v, h->a, c, k)));
+        *peak = fmax(*peak, speed(h->v, h->a, c, k));
     }
-    if (h->v >= 0.0)
-        return;
-    /* speed(k) = 0; the smaller root, in the form that cancels nothing. Its neighbours are looked
-     * at too, so that rounding the root does no harm. */
+    /* speed(k) = 0; the smaller root, in the form that cancels nothing; not above 0, or no number,
+     * where the speed is not negative. Around it the speed is nearly 0: rounding does no harm. */
     double b = h->a + c / 2.0;
     double root = -2.0 * h->v / (b + sqrt(fmax(0.0, b * b - 2.0 * c * h->v)));
-    for (double k = floor(root) - 1.0; k <= floor(root) + 1.0; k++)
-        if (k >= 0.0 && k <= h->n1)
-            *low = fmin(*low, gone(h->v, h->a, c, k));
+    *low = fmin(0.0, gone(h->v, h->a, c, fmin(fmax(floor(root), 0.0), h->n1)));
 }
 
 static bool
 stop_third(const gb_axis_limits *limits, double x, double d1, double d2, gb_axis_stop *out)
 {
     double n = ceil(fabs(d2) / limits->most[3]);
-    double left = n > 0.0 ? d1 + d2 * (n - 1.0) / 2.0 : d1;
+    double left = d1 + d2 * (n - 1.0) / 2.0;
     double sign = left < 0.0 ? -1.0 : 1.0;
     hump h = {.v = sign * d1, .a = sign * d2};
     if (d1 == 0.0 && d2 == 0.0) {
@@ -147,7 +142,7 @@ bool gb_axis_stop_find(
 double gb_axis_stop_at(const gb_axis_limits *limits, const gb_axis_state *state, double ticks)
 {
     const gb_axis_stop *stop = &state->stop;
-    double x = state->x, d1 = state->d1, d2 = limits->order == 3 ? state->d2 : 0.0, left = ticks;
+    double x = state->x, d1 = state->d1, d2 = state->d2, left = ticks;
     for (int phase = 0; phase < 3; phase++) {
         double k = fmin(left, stop->ticks[phase]), top = stop->top[phase];
         if (limits->order == 3) {

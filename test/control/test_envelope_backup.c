@@ -283,6 +283,64 @@ static void before_the_first_observation_nothing_is_to_be_sent(void **state)
     bench_close(&b);
 }
 
+/* What starts from 0 is nowhere blind, even before anything was measured. */
+static void what_needs_no_measured_start_is_never_blind(void **state)
+{
+    (void)state;
+    gb_plant_info one = machine;
+    one.action_streams = machine_actions + 1;
+    one.action_stream_count = 1;
+    one.action_size = 1;
+    bench b;
+    memset(&b, 0, sizeof b);
+    assert_int_equal(load_for(HEAD BASE "sensors:\n" WATCH, &one, &b.envelope), GB_OK);
+    bench_rewind(&b);
+    b.observation.sequence = 0;
+    gb_envelope_tick(b.envelope, &b.input, b.command, &b.verdict);
+    assert_mode(&b, GB_MODE_BACKUP);
+    assert_false(b.verdict.blind);
+    bench_close(&b);
+}
+
+/* A proposal has as many numbers as the machine has columns; what follows them is not its own. */
+static void a_proposal_is_read_to_its_end_only(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    const double proposal[5] = {0, 0, 0, 0, NAN};
+    b.input.proposal = proposal;
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    bench_close(&b);
+}
+
+/* Good is not enough near a limit: the force must be a quarter away from its own, for 50 ms. */
+static void it_returns_only_with_the_declared_margin(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM BASE GRIP
+               "sensors:\n" WATCH "  - {stream: grip.force, unit: N, max_age_ms: 50, max_force: "
+               "[8]}\nreturn: {good_ms: 50, margin: 0.25}\n");
+    b.values[3] = 8.5;
+    tick(&b);
+    assert_mode(&b, GB_MODE_BACKUP);
+    b.values[3] = 6.1;
+    ticks(&b, 30);
+    assert_mode(&b, GB_MODE_BACKUP);
+    b.values[3] = 6; /* just a quarter */
+    ticks(&b, 3);
+    b.values[3] = 6.1; /* the time starts again */
+    tick(&b);
+    b.values[3] = 6;
+    ticks(&b, 5);
+    assert_mode(&b, GB_MODE_BACKUP);
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +357,9 @@ int main(void)
         cmocka_unit_test(retreat_goes_to_the_declared_posture),
         cmocka_unit_test(a_grip_may_be_held),
         cmocka_unit_test(before_the_first_observation_nothing_is_to_be_sent),
+        cmocka_unit_test(what_needs_no_measured_start_is_never_blind),
+        cmocka_unit_test(a_proposal_is_read_to_its_end_only),
+        cmocka_unit_test(it_returns_only_with_the_declared_margin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

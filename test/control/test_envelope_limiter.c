@@ -264,6 +264,106 @@ static void the_margin_is_of_the_nearest_limit(void **state)
     bench_close(&b);
 }
 
+/* At full speed with 0.175 rad to stop: a target that jumps is far or near, not fast. */
+static void a_target_that_jumps_has_no_speed(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    for (int near = 0; near < 2; near++) {
+        bench_rewind(&b);
+        b.values[0] = -0.9;
+        b.proposal[0] = 0.95;
+        ticks(&b, 75); /* at full speed since tick 35 */
+        double before = b.command[0];
+        assert_true(before > -0.5 && before < -0.2);
+        tick(&b);
+        assert_near(b.command[0] - before, 0.01);
+        before = b.command[0];
+        b.proposal[0] = before + (near ? 0.15 : 0.7);
+        tick(&b);
+        if (near)
+            assert_true(b.command[0] - before < 0.01 - 3e-5); /* it brakes as hard as it may */
+        else
+            assert_near(b.command[0] - before, 0.01);
+    }
+    bench_close(&b);
+}
+
+/* Behind a target that goes at the very limit, by less than a stop is long, it does not brake.
+ * 1/64 a tick has no rounding. */
+static void a_target_at_the_highest_speed_is_followed(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM_POSITION
+               "    velocity: [1.5625]\n    acceleration: [4]\n    jerk: [40]\n" BASE GRIP
+               "sensors:\n" WATCH);
+    b.values[0] = -1;
+    b.proposal[0] = 1;
+    ticks(&b, 70);
+    double before = b.command[0];
+    tick(&b);
+    assert_near(b.command[0] - before, 0x1p-6);
+    double start = round((b.command[0] + 0.1) * 64) / 64; /* the jump may brake for a tick */
+    for (int i = 0; i < 12; i++) {
+        before = b.command[0];
+        b.proposal[0] = start + i * 0x1p-6;
+        tick(&b);
+    }
+    assert_near(b.command[0] - before, 0x1p-6);
+    bench_close(&b);
+}
+
+/* In the first tick nothing is known of the target's speed: not from before a reset, not at all. */
+static void the_first_proposal_has_no_speed(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    b.proposal[0] = 0.019;
+    ticks(&b, 200);
+    assert_near(b.command[0], 0.019);
+    gb_envelope_reset(b.envelope);
+    b.proposal[0] = 0.01;
+    tick(&b);
+    assert_near(b.command[0], 4e-5);
+    bench_close(&b);
+    bench_open(&b, HEAD ARM_POSITION
+               "    velocity: [200]\n    acceleration: [4]\n    jerk: [40]\n" BASE GRIP
+               "sensors:\n" WATCH);
+    b.proposal[0] = -0.01;
+    tick(&b);
+    assert_near(b.command[0], -4e-5);
+    bench_close(&b);
+}
+
+/* Setpoints of a stream that holds are steps: 9 mrad back are no speed of 0.9 rad/s. */
+static void steps_have_no_speed(void **state)
+{
+    (void)state;
+    for (int hold = 0; hold < 2; hold++) {
+        gb_plant_stream actions[3];
+        memcpy(actions, machine_actions, sizeof actions);
+        actions[0].hold = hold;
+        gb_plant_info steps = machine;
+        steps.action_streams = actions;
+        bench b;
+        memset(&b, 0, sizeof b);
+        assert_int_equal(load_for(GOOD, &steps, &b.envelope), GB_OK);
+        bench_rewind(&b);
+        b.proposal[0] = 0.019;
+        tick(&b);
+        b.proposal[0] = 0.01;
+        tick(&b);
+        if (hold)
+            assert_near(b.command[0], 4e-5 + 12e-5);
+        else
+            assert_true(b.command[0] < 4e-5 + 11e-5);
+        bench_close(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +379,10 @@ int main(void)
         cmocka_unit_test(a_wrapped_angle_starts_on_the_turn_of_its_limits),
         cmocka_unit_test(a_moving_target_is_caught),
         cmocka_unit_test(the_margin_is_of_the_nearest_limit),
+        cmocka_unit_test(a_target_that_jumps_has_no_speed),
+        cmocka_unit_test(a_target_at_the_highest_speed_is_followed),
+        cmocka_unit_test(the_first_proposal_has_no_speed),
+        cmocka_unit_test(steps_have_no_speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,8 @@ static void unwatched_streams_are_not_judged(void **state)
     (void)state;
     bench b;
     bench_open(&b, GOOD);
-    b.values[3] = NAN;
+    for (int i = 2; i < 5; i++)
+        b.values[i] = NAN;
     tick(&b);
     assert_mode(&b, GB_MODE_PASS);
     bench_close(&b);
@@ -220,6 +221,59 @@ static void lateness_is_judged_only_where_declared(void **state)
     bench_close(&b);
 }
 
+/* No observation at all is like an old one, for people, too. */
+static void no_observation_is_survived(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM BASE GRIP
+               "sensors:\n" WATCH "  - {stream: arm.angle, unit: rad, max_age_ms: 50}\n"
+               "people: {distance: arm.angle, unit: rad, separation: 0.4, person_speed: 1.6, "
+               "reaction_ms: 300, braking: 1.8, speed_of: base.speed, per_unit: [1]}\n");
+    b.input.observation = NULL;
+    gb_envelope_tick(b.envelope, &b.input, b.command, &b.verdict);
+    assert_mode(&b, GB_MODE_BACKUP);
+    assert_only(&b, GB_LIMIT_OBSERVATION_AGE);
+    assert_true(b.verdict.blind);
+    b.input.observation = &b.observation;
+    b.values[4] = 9;
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    /* What is too old is not read: nobody is near because an old number says so. */
+    b.values[4] = 0;
+    b.input.now_ns += 1000 * MS;
+    gb_envelope_tick(b.envelope, &b.input, b.command, &b.verdict);
+    assert_only(&b, GB_LIMIT_OBSERVATION_AGE);
+    bench_close(&b);
+}
+
+/* A quantity that counts turns wraps at 1 or less. */
+static void short_periods_wrap_too(void **state)
+{
+    (void)state;
+    gb_plant_stream observations[4];
+    memcpy(observations, machine_observations, sizeof observations);
+    observations[3].wrap = 0.5;
+    gb_plant_info turns = machine;
+    turns.observation_streams = observations;
+    bench b;
+    memset(&b, 0, sizeof b);
+    assert_int_equal(
+        load_for(GOOD "  - {stream: arm.angle, unit: rad, max_age_ms: 50, max_step: [0.1]}\n",
+                 &turns, &b.envelope),
+        GB_OK);
+    bench_rewind(&b);
+    b.values[4] = 0.48;
+    tick(&b);
+    b.values[4] = 0.02;
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    b.values[4] = 0.25;
+    tick(&b);
+    assert_only(&b, GB_LIMIT_SENSOR_JUMP);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +288,8 @@ int main(void)
         cmocka_unit_test(margins_say_what_is_nearest),
         cmocka_unit_test(margins_are_parts_of_the_limit),
         cmocka_unit_test(lateness_is_judged_only_where_declared),
+        cmocka_unit_test(no_observation_is_survived),
+        cmocka_unit_test(short_periods_wrap_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,7 @@ static void too_near_is_a_stop(void **state)
     (void)state;
     bench b;
     bench_open(&b, DRIVE(""));
-    b.values[4] = AT_REST + 1e-9;
+    b.values[4] = AT_REST; /* exactly */
     tick(&b);
     assert_mode(&b, GB_MODE_PASS); /* it wants to stand */
     b.values[4] = AT_REST - 1e-9;
@@ -150,6 +150,9 @@ static void positions_stop_at_one_distance(void **state)
     assert_only(&b, GB_LIMIT_SEPARATION);
     ticks(&b, 100);
     assert_true(b.command[0] >= before); /* it stops; it does not go elsewhere */
+    before = b.command[0];
+    ticks(&b, 100);
+    assert_true(b.command[0] == before); /* and stays */
     bench_close(&b);
 }
 
@@ -350,6 +353,127 @@ static void creeping_is_at_the_standing_speed(void **state)
     bench_close(&b);
 }
 
+/* Slow people and a short arm: the distance is below 1, and is still the one for positions. */
+static void a_short_distance_is_as_good(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM BASE GRIP
+               "sensors:\n" WATCH "  - {stream: arm.angle, unit: rad, max_age_ms: 50}\n"
+               "people: {distance: arm.angle, unit: rad, separation: 0.05, person_speed: 0.1, "
+               "reaction_ms: 300, braking: 1.8, speed_of: arm.target, per_unit: [0.1, 0]}\n");
+    double constant = (0.1 + 0.1) * (REACTION + 0.25 + 0.2 + 0.03) + 0.05;
+    b.values[4] = constant + 1e-6;
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    b.values[4] = constant - 1e-6;
+    tick(&b);
+    assert_mode(&b, GB_MODE_BACKUP);
+    bench_close(&b);
+}
+
+/* Without people in the file, negative measurements are only numbers. */
+static void without_people_nothing_is_a_distance(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, GOOD);
+    b.values[0] = b.proposal[0] = -0.5;
+    tick(&b);
+    assert_mode(&b, GB_MODE_PASS);
+    bench_close(&b);
+}
+
+/* Braking for people is the business of what drives: a grip holds what it has. */
+static void braking_leaves_other_columns_alone(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM BASE
+               "  - {stream: grip.press, kind: force, unit: N, low: [0], high: [30], rate: [100], "
+               "backup: {kind: hold}}\n"
+               "sensors:\n" WATCH "  - {stream: arm.angle, unit: rad, max_age_ms: 50}\n"
+               "people: {distance: arm.angle, unit: rad, separation: 0.4, person_speed: 1.6, "
+               "reaction_ms: 300, braking: 1.8, speed_of: base.speed, per_unit: [1]}\n");
+    b.values[4] = 20;
+    b.proposal[2] = 1;
+    b.proposal[3] = 5;
+    ticks(&b, 150);
+    assert_near(b.command[3], 5);
+    b.values[4] = 0.5;
+    ticks(&b, 150);
+    assert_mode(&b, GB_MODE_BACKUP);
+    assert_near(b.command[2], 0);
+    assert_near(b.command[3], 5);
+    bench_close(&b);
+}
+
+/* The same way as in the_way_to_a_harmless_command_is_watched, backwards. */
+static void the_way_is_watched_backwards_too(void **state)
+{
+    (void)state;
+    bench b;
+    twin_open(&b);
+    const double from[2] = {-10, -2};
+    spin_up(&b, from[0], from[1]);
+    look(&b, twin_need(from) - 0.1);
+    b.proposal[1] = 10;
+    tick(&b);
+    assert_mode(&b, GB_MODE_SLOW);
+    assert_near(b.command[0], -9.75);
+    assert_near(b.command[1], -1.95);
+    bench_close(&b);
+}
+
+static void twin_load(bench *b, const char *acceleration, const char *standing)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "machine: twin\ncommands:\n"
+             "  - {stream: wheels, kind: velocity, unit: rad/s, low: [-10], high: [10]%s}\n"
+             "sensors:\n  - {stream: scan, unit: m, max_age_ms: 50}\n"
+             "people: {distance: scan, unit: m, separation: 0.4, person_speed: 1.6, "
+             "reaction_ms: 300, braking: 1.8%s, speed_of: wheels, per_unit: [0.05]}\n",
+             acceleration, standing);
+    memset(b, 0, sizeof *b);
+    assert_int_equal(load_for(text, &twin_machine, &b->envelope), GB_OK);
+    bench_rewind(b);
+}
+
+/* It goes nowhere, so it is no faster than standing, where standing is exactly 0, too. */
+static void a_turn_on_the_spot_is_standing(void **state)
+{
+    (void)state;
+    bench b;
+    twin_load(&b, ", acceleration: [25]", "");
+    look(&b, AT_REST + 0.01);
+    b.proposal[0] = 5;
+    b.proposal[1] = -5;
+    ticks(&b, 100);
+    assert_mode(&b, GB_MODE_PASS);
+    assert_near(b.command[0], 5);
+    bench_close(&b);
+}
+
+/* Without a limit on acceleration all wheels stand in the next tick. */
+static void wheels_without_a_limit_brake_at_once(void **state)
+{
+    (void)state;
+    bench b;
+    twin_load(&b, "", ", standing: 0.1");
+    look(&b, 20);
+    b.proposal[0] = 10;
+    b.proposal[1] = 4;
+    tick(&b);
+    assert_near(b.command[0], 10);
+    look(&b, 0.3);
+    tick(&b);
+    assert_mode(&b, GB_MODE_BACKUP);
+    assert_near(b.command[0], 0);
+    assert_near(b.command[1], 0);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +490,12 @@ int main(void)
         cmocka_unit_test(wheels_brake_in_proportion),
         cmocka_unit_test(the_way_to_a_harmless_command_is_watched),
         cmocka_unit_test(creeping_is_at_the_standing_speed),
+        cmocka_unit_test(a_short_distance_is_as_good),
+        cmocka_unit_test(without_people_nothing_is_a_distance),
+        cmocka_unit_test(braking_leaves_other_columns_alone),
+        cmocka_unit_test(the_way_is_watched_backwards_too),
+        cmocka_unit_test(a_turn_on_the_spot_is_standing),
+        cmocka_unit_test(wheels_without_a_limit_brake_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,17 +235,28 @@ static void rims_are_round(void **state)
 static void nothing_jumps_through_a_thin_wall(void **state)
 {
     (void)state;
-    bench b;
-    bench_open(&b, HEAD ARM_POSITION
-               "    velocity: [50]\n" BASE GRIP "sensors:\n" WATCH SLIDES POINT
-               "  keep_out: [{kind: box, low: [0.3, -9, -1], high: [0.32, 9, 1]}]\n");
-    b.proposal[0] = 0.9;
-    for (int i = 0; i < 50; i++) {
-        tick(&b);
-        assert_true(b.command[0] <= 0.3);
-    }
-    assert_true(b.command[0] > 0.2);
-    bench_close(&b);
+    static const char *const walls[2][2] = {
+        {"low: [-0.32, -9, -1], high: [-0.3, 9, 1]", "low: [0.3, -9, -1], high: [0.32, 9, 1]"},
+        {"low: [-9, -0.32, -1], high: [9, -0.3, 1]", "low: [-9, 0.3, -1], high: [9, 0.32, 1]"}};
+    for (int column = 0; column < 2; column++)
+        for (int side = 0; side < 2; side++) {
+            char text[2048];
+            snprintf(text, sizeof text,
+                     HEAD ARM_POSITION "    velocity: [50]\n" BASE GRIP
+                                       "sensors:\n" WATCH SLIDES POINT
+                                       "  keep_out: [{kind: box, %s}]\n",
+                     walls[column][side]);
+            bench b;
+            bench_open(&b, text);
+            double sign = side ? 1 : -1;
+            b.proposal[column] = sign * 0.9;
+            for (int i = 0; i < 50; i++) {
+                tick(&b);
+                assert_true(sign * b.command[column] <= 0.3);
+            }
+            assert_true(sign * b.command[column] > 0.2);
+            bench_close(&b);
+        }
 }
 
 /* Nor is a wall forgotten that lies between the command and the end of its stop. */
@@ -278,6 +289,104 @@ static void the_margin_is_of_the_narrowest_box(void **state)
     bench_close(&b);
 }
 
+/* Beside a pillar its side counts, in the middle of its length as at its ends: a ball of 0.1. */
+static void pillars_are_as_thick_as_they_are(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, TABLE("  points: [{link: 1, radius: 0.1}]\n",
+                         "  keep_out: [{kind: cylinder, from: [0.6, 0, -3], to: [0.6, 0, 3], "
+                         "radius: 0.2}]\n"));
+    drive(&b, 0.9, 0, 600);
+    assert_true(b.command[0] <= 0.3 + 1e-9 && b.command[0] > 0.29);
+    bench_close(&b);
+    bench_open(&b, TABLE("  points: [{link: 1, radius: 0.1}]\n",
+                         "  keep_out: [{kind: cylinder, from: [0.6, 0, 0], to: [2, 0, 0], "
+                         "radius: 3}]\n"));
+    drive(&b, 0.9, 0, 600);
+    assert_true(b.command[0] <= 0.5 + 1e-9 && b.command[0] > 0.49);
+    bench_close(&b);
+}
+
+/* Started inside a pillar it may leave it, and go no deeper. */
+static void a_start_inside_a_pillar_may_only_leave(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, TABLE(POINT, "  keep_out: [{kind: cylinder, from: [0, 0, -3], to: [0, 0, 3], "
+                                "radius: 0.5}]\n"));
+    b.values[0] = 0.3;
+    drive(&b, 0, 0, 100);
+    assert_true(because(&b, GB_LIMIT_KEEP_OUT));
+    assert_near(b.command[0], 0.3);
+    drive(&b, 0.3, 0, 1);
+    assert_near(b.verdict.margin, -0.2);
+    drive(&b, 0.8, 0, 600);
+    assert_mode(&b, GB_MODE_PASS);
+    assert_near(b.command[0], 0.8);
+    drive(&b, 0, 0, 600);
+    assert_true(b.command[0] >= 0.5 && b.command[0] < 0.51);
+    bench_close(&b);
+}
+
+/* Zones that are not there allow nothing: the origin is not in the box. */
+static void only_declared_boxes_allow(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, TABLE(POINT, "  allowed: [{kind: box, low: [0.5, -0.5, -0.5], high: [1.5, 0.5, "
+                                "0.5]}]\n"));
+    drive(&b, -0.5, 0, 100);
+    assert_near(b.command[0], 0);
+    drive(&b, 0, 0, 1);
+    assert_near(b.verdict.margin, -1);
+    assert_int_equal(b.verdict.margin_limit, GB_LIMIT_WORKSPACE);
+    assert_int_equal(b.verdict.margin_index, -1);
+    bench_close(&b);
+}
+
+/* Of several points the nearest counts, whichever comes first. */
+static void every_point_counts(void **state)
+{
+    (void)state;
+    static const char *const points[] = {
+        "  points: [{link: 1}, {link: 1, at: [0.2, 0, 0]}]\n",
+        "  points: [{link: 1, at: [0.2, 0, 0]}, {link: 1}]\n",
+        "  points: [{link: 0, at: [0.2, 0, 0]}, {link: 1}]\n",
+    };
+    for (int i = 0; i < 3; i++) {
+        char text[2048];
+        snprintf(text, sizeof text,
+                 TABLE("%s", "  allowed: [{kind: box, low: [-0.5, -9, -1], high: [0.5, 9, 1]}]\n"),
+                 points[i]);
+        bench b;
+        bench_open(&b, text);
+        drive(&b, 0.9, 0, 600);
+        assert_true(b.command[0] <= 0.3 && b.command[0] > 0.29);
+        bench_close(&b);
+    }
+}
+
+/* A wall costs little time: braking for it is what takes the longest. */
+static void a_wall_is_approached_swiftly(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b,
+               TABLE(POINT, "  allowed: [{kind: box, low: [-0.5, -9, -1], high: [0.5, 9, 1]}]\n"));
+    int near = 0, nearer = 0;
+    b.proposal[0] = 0.9;
+    for (int t = 1; t < 600 && !nearer; t++) {
+        tick(&b);
+        near = !near && b.command[0] > 0.45 ? t : near;
+        nearer = b.command[0] > 0.495 ? t : 0;
+    }
+    print_message("0.45 after %d ticks, 0.495 after %d\n", near, nearer);
+    assert_in_range(near, 60, 68);
+    assert_in_range(nearer, 70, 84);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +404,11 @@ int main(void)
         cmocka_unit_test(stops_are_judged_on_their_whole_way),
         cmocka_unit_test(the_margin_is_of_the_narrowest_box),
         cmocka_unit_test(a_retreat_keeps_out_too),
+        cmocka_unit_test(pillars_are_as_thick_as_they_are),
+        cmocka_unit_test(a_start_inside_a_pillar_may_only_leave),
+        cmocka_unit_test(only_declared_boxes_allow),
+        cmocka_unit_test(every_point_counts),
+        cmocka_unit_test(a_wall_is_approached_swiftly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,8 @@ static const struct {
     {POSITION "    velocity: [0]\n" SENSORS, {":9:", "positive"}},
     {POSITION "    velocity: [-1]\n" SENSORS, {":9:", "positive"}},
     {POSITION "    velocity: [1e16]\n" SENSORS, {":9:", "1e15"}},
+    {POSITION "    velocity: [-1e16]\n" SENSORS, {":9:", "1e15"}},
+    {POSITION "    velocity: [1e-12]\n" SENSORS, {":9:", "positive"}},
     {POSITION "    acceleration: [1]\n" SENSORS, {":9:", "\"velocity\""}},
     {POSITION "    velocity: [1]\n    jerk: [1]\n" SENSORS, {":10:", "\"acceleration\""}},
     {POSITION "    rate: [1]\n" SENSORS, {":9:", "forces"}},
@@ -130,6 +132,8 @@ static const struct {
      {":16:", "watched"}},
     {PEOPLE("person_speed: 0, reaction_ms: 300, braking: 1.8"), {":17:", "above 0"}},
     {PEOPLE("person_speed: 1, reaction_ms: 0, braking: 1.8"), {":17:", "above 0"}},
+    {PEOPLE("person_speed: 1e-9, reaction_ms: 300, braking: 1.8"), {":17:", "person_speed"}},
+    {PEOPLE("person_speed: 1e9, reaction_ms: 300, braking: 1.8"), {":17:", "person_speed"}},
     {PEOPLE("person_speed: 1, reaction_ms: 300, braking: 0"), {":17:", "above 0"}},
     {PEOPLE(MOTION ", standing: 0"), {":17:", "people.standing", "above 0"}},
     {PEOPLE(MOTION ", footprint: -1"), {":17:", "people.footprint", "above 0"}},
@@ -241,6 +245,7 @@ static void values_at_their_bounds_are_accepted(void **state)
         GOOD,
         GOOD "timing: {late_ms: 1, late_ticks: 0, max_command_age_ms: 1e9}\nreturn: {margin: 0}\n",
         GOOD "timing: {late_ms: 1, late_ticks: 1000000}\n",
+        HEAD ARM_POSITION "    velocity: [1e15, 1.1e-12]\n" BASE GRIP SENSORS,
         PEOPLE("person_speed: 1, reaction_ms: 260, braking: 2"),
         HEAD ARM BASE GRIP SENSORS "people: {distance: arm.position, unit: rad, separation: 0.4, "
                                    "person_speed: 1, reaction_ms: 60, braking: 2, speed_of: "
@@ -273,6 +278,50 @@ static void arguments_are_checked(void **state)
     assert_int_equal(gb_envelope_load("/nonexistent.yaml", &machine, TICK_NS, &envelope),
                      GB_ERR_IO);
     gb_envelope_destroy(NULL);
+}
+
+static void ticks_from_a_microsecond_to_a_thousand_seconds_are_fine(void **state)
+{
+    (void)state;
+    static const char text[] =
+        HEAD ARM BASE GRIP "sensors:\n  - {stream: arm.position, unit: rad, max_age_ms: 1e9}\n";
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/genba_envelope_ticks_%d.yaml", (int)getpid());
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    static const int64_t ticks_ns[] = {1000, 1000000000000};
+    for (int i = 0; i < 2; i++) {
+        gb_envelope *envelope = NULL;
+        if (gb_envelope_load(path, &machine, ticks_ns[i], &envelope) != GB_OK)
+            fail_msg("%s", gb_error_message());
+        gb_envelope_destroy(envelope);
+    }
+    unlink(path);
+}
+
+/* The list of streams in a message ends where its room does. */
+static void a_machine_with_many_streams_is_listed_as_far_as_there_is_room(void **state)
+{
+    (void)state;
+    enum {
+        MANY = 30
+    };
+    static char names[MANY][40];
+    gb_plant_stream streams[MANY];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "a.stream.with.a.rather.long.name.%d", i);
+        streams[i] = machine_actions[1];
+        streams[i].spec.name = names[i];
+    }
+    gb_plant_info many = machine;
+    many.action_streams = streams;
+    many.action_stream_count = MANY;
+    many.action_size = MANY;
+    gb_envelope *envelope = NULL;
+    assert_int_equal(load_for(HEAD BASE SENSORS, &many, &envelope), GB_ERR_SCHEMA);
+    assert_non_null(strstr(gb_error_message(), "has: a.stream.with.a.rather.long.name.0, a.str"));
 }
 
 static void the_hash_is_of_the_file(void **state)
@@ -320,6 +369,8 @@ int main(void)
         cmocka_unit_test(mistakes_are_refused_and_named),
         cmocka_unit_test(values_at_their_bounds_are_accepted),
         cmocka_unit_test(arguments_are_checked),
+        cmocka_unit_test(ticks_from_a_microsecond_to_a_thousand_seconds_are_fine),
+        cmocka_unit_test(a_machine_with_many_streams_is_listed_as_far_as_there_is_room),
         cmocka_unit_test(the_hash_is_of_the_file),
         cmocka_unit_test(names_are_readable),
         cmocka_unit_test(examples_load),
