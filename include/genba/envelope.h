@@ -105,7 +105,7 @@ GB_API GB_MUST gb_status gb_envelope_load(const char *path,
                                           int64_t tick_ns,
                                           gb_envelope **out);
 GB_API void gb_envelope_destroy(gb_envelope *envelope); /* NULL is fine */
-/* Forgets all history: the next tick is the first. */
+/* Forgets all history, that it was stopped, too: the next tick is the first. */
 GB_API void gb_envelope_reset(gb_envelope *envelope);
 /* One tick: writes command [action_size], always finite and within the limits. By the servo alone;
  * bounded time, no allocation. */
