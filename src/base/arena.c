@@ -6,6 +6,17 @@
 
 #include "genba/base.h"
 
+/* Poisoned is what was not handed out: between the pieces, and what a reset took back. For checks
+ * under the address sanitizer (test/control/mutate_envelope). */
+#ifdef GB_ARENA_POISONS
+#include <sanitizer/asan_interface.h>
+#define POISON(memory, bytes) __asan_poison_memory_region(memory, bytes)
+#define UNPOISON(memory, bytes) __asan_unpoison_memory_region(memory, bytes)
+#else
+#define POISON(memory, bytes) ((void)(memory), (void)(bytes))
+#define UNPOISON(memory, bytes) ((void)(memory), (void)(bytes))
+#endif
+
 enum {
     ALIGNMENT = 64,
     FIRST_BLOCK = 16 << 10,
@@ -44,6 +55,7 @@ static void free_blocks(gb_arena *arena, arena_block *block)
     while (block != NULL) {
         arena_block *next = block->next;
         arena->held_bytes -= block->size;
+        UNPOISON(block->memory, block->size);
         gb_aligned_free(block->memory);
         free(block);
         block = next;
@@ -105,6 +117,7 @@ static arena_block *add_block(gb_arena *arena, size_t bytes)
         free(block);
         return NULL;
     }
+    POISON(block->memory, size);
     block->size = size;
     block->next = *place;
     *place = block;
@@ -131,6 +144,7 @@ void *gb_arena_alloc(gb_arena *arena, size_t bytes)
         arena->current = block;
     }
     unsigned char *memory = block->memory + block->used;
+    UNPOISON(memory, bytes);
     if (block->used < block->dirty) {
         size_t stale = block->dirty - block->used;
         memset(memory, 0, stale < bytes ? stale : bytes);
@@ -179,8 +193,10 @@ size_t gb_arena_used_bytes(const gb_arena *arena)
 
 void gb_arena_reset(gb_arena *arena)
 {
-    for (arena_block *block = arena->first; block != NULL; block = block->next)
+    for (arena_block *block = arena->first; block != NULL; block = block->next) {
+        POISON(block->memory, block->size);
         block->used = 0;
+    }
     arena->current = NULL;
     arena->used_bytes = 0;
 }
