@@ -171,7 +171,6 @@ static gb_status configure_backup(const gb_place *p,
     bool position = raw->kind == GB_COMMAND_POSITION;
     const gb_raw_backup *backup = raw->backup;
     rule->backup = backup ? backup->kind : position ? GB_BACKUP_HOLD : GB_BACKUP_BRAKE;
-    rule->retreat_slow = 1.0;
     if (position && rule->backup == GB_BACKUP_BRAKE)
         return GB_CHECK_FAIL(p, "backup.kind",
                              "stream %s: a position holds or retreats; \"brake\" is for velocity "

@@ -63,7 +63,7 @@ static void set_reach(const gb_envelope *envelope, gb_chain_point *point)
         point->reach[l] = link->motion == GB_LINK_SLIDE ? 1.0 : behind;
         behind += length(link->at);
         if (link->motion == GB_LINK_SLIDE)
-            behind += fmax(fabs(limits->low), fabs(limits->high));
+            behind += fmax(-limits->low, limits->high);
     }
 }
 
@@ -116,6 +116,7 @@ static gb_status configure_zones(gb_place *p,
                                  const char *key,
                                  const gb_raw_zone *raw,
                                  unsigned count,
+                                 bool boxes_only,
                                  gb_zone *zones,
                                  int *out_count)
 {
@@ -124,6 +125,8 @@ static gb_status configure_zones(gb_place *p,
         zones[i] = (gb_zone){.kind = raw[i].kind};
         if (raw[i].kind == GB_ZONE_BOX)
             GB_TRY(check_box(p, &raw[i], &zones[i]));
+        else if (boxes_only)
+            return GB_CHECK_FAIL(p, "kind", "%s zones are boxes", key);
         else
             GB_TRY(check_cylinder(p, &raw[i], &zones[i]));
     }
@@ -179,13 +182,10 @@ gb_envelope_configure_region(gb_envelope *envelope, const char *path, const gb_r
         snprintf(p.key, sizeof p.key, "workspace.points[%u]", i);
         GB_TRY(configure_point(envelope, &p, &raw->points[i], &rule->points[i]));
     }
-    GB_TRY(configure_zones(&p, "allowed", raw->allowed, raw->allowed_count, rule->allowed,
+    GB_TRY(configure_zones(&p, "allowed", raw->allowed, raw->allowed_count, true, rule->allowed,
                            &rule->allowed_count));
-    for (int i = 0; i < rule->allowed_count; i++)
-        if (rule->allowed[i].kind != GB_ZONE_BOX)
-            return GB_CHECK_FAIL(&p, "kind", "allowed zones are boxes");
-    GB_TRY(configure_zones(&p, "keep_out", raw->keep_out, raw->keep_out_count, rule->keep_out,
-                           &rule->keep_out_count));
+    GB_TRY(configure_zones(&p, "keep_out", raw->keep_out, raw->keep_out_count, false,
+                           rule->keep_out, &rule->keep_out_count));
     set_scale(rule);
     return GB_OK;
 }
