@@ -149,9 +149,8 @@ double gb_axis_stop_at(const gb_axis_limits *limits, const gb_axis_state *state,
             x += gone(d1, d2, top, k);
             d1 = speed(d1, d2, top, k);
             d2 += top * k;
-        } else { /* the phase adds `top` to d1 in each tick */
+        } else { /* the only phase adds `top` to d1 in each tick */
             x += gone(d1, top, 0.0, k);
-            d1 += top * k;
         }
         left -= k;
     }

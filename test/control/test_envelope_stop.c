@@ -129,6 +129,29 @@ static void no_stop_is_much_shorter(void **state)
     assert_true(found >= 1499 && longer < 400); /* a quarter, by a tick or two */
 }
 
+/* States from which few lengths of phases give a stop, in numbers that are exact: a longer first
+ * phase with a shorter last one; and lengths that must not be rounded down. */
+static void a_stop_is_found_where_few_lengths_fit(void **state)
+{
+    (void)state;
+    static const struct {
+        double d1, d2, jerk;
+    } few[] = {{-2.96875, 0.875, 0.125},  {1.8125, -1, 0.25},       {-1.9375, 0.6875, 0.125},
+               {-2.4375, 0.875, 0.15625}, {2.625, 0.5, 0.8125},     {1.8125, 0.3125, 0.75},
+               {-2.65625, -0.5, 0.40625}, {2.84375, 0.375, 0.40625}};
+    for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
+        gb_axis_limits limits = {
+            .low = -99, .high = 99, .order = 3, .most = {0, 9, 1, few[i].jerk}};
+        gb_axis_state s = {.x = 0, .d1 = few[i].d1, .d2 = few[i].d2};
+        if (!gb_axis_stop_find(&limits, 0, s.d1, s.d2, &s.stop))
+            fail_msg("no stop from d1 %g, d2 %g with %g", s.d1, s.d2, few[i].jerk);
+        walk(&limits, s);
+        int over = ticks_of(&s.stop) - shortest(&limits, s.d1, s.d2);
+        if (over)
+            fail_msg("%d ticks too many from %g, %g with %g", over, s.d1, s.d2, few[i].jerk);
+    }
+}
+
 /* A phase has a billion ticks at most: counted exactly, with numbers that divide exactly. */
 static void phases_have_a_most(void **state)
 {
@@ -161,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_little_deceleration_at_standstill_ends_at_once),
         cmocka_unit_test(the_way_back_counts),
         cmocka_unit_test(no_stop_is_much_shorter),
+        cmocka_unit_test(a_stop_is_found_where_few_lengths_fit),
         cmocka_unit_test(phases_have_a_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
