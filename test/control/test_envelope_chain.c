@@ -1,5 +1,6 @@
 /* Workspaces of general machines: turns about any axis, many links, the balls around a stop, and
  * random chains judged by other kinematics (envelope_attack.h). */
+#include "control/envelope.h"
 #include "control/envelope_attack.h"
 #include "control/envelope_axis.h"
 #include "control/envelope_machine.h"
@@ -88,16 +89,16 @@ static void sixteen_links_add_up(void **state)
     gb_envelope *envelope = NULL;
     if (load_for(text, &snake, &envelope) != GB_OK)
         fail_msg("%s", gb_error_message());
-    double values[COLUMNS] = {0}, proposal[COLUMNS], command[COLUMNS];
+    double values[COLUMNS] = {0}, proposal[COLUMNS] = {0}, command[COLUMNS];
     int64_t times[1];
     gb_observation observation = {1, 0, times, values};
     gb_envelope_input input = {
         .now_ns = 1000000 * MS, .observation = &observation, .proposal = proposal};
-    for (int i = 0; i < COLUMNS; i++)
-        proposal[i] = 0.1;
     double sum = 0;
     for (int t = 0; t < 600; t++) {
         gb_verdict verdict;
+        for (int i = 0; i < COLUMNS; i++)
+            proposal[i] = t == 0 ? 0.0 : 0.1; /* all stay where they are, then all move */
         input.now_ns += TICK_NS;
         times[0] = input.now_ns;
         gb_envelope_tick(envelope, &input, command, &verdict);
@@ -207,6 +208,71 @@ static void a_stop_has_balls_as_large_as_its_instants_are_apart(void **state)
     }
 }
 
+/* Of a move that a wall forbids, as much is taken as the wall lets: a 64th more would be too much.
+ */
+static void moves_are_shortened_no_more_than_they_must(void **state)
+{
+    (void)state;
+    static const char *const limits_text[] = {
+        "    velocity: [4]\n", "    velocity: [4]\n    acceleration: [20]\n",
+        "    velocity: [1]\n    acceleration: [4]\n    jerk: [40]\n"};
+    for (int order = 1; order <= 3; order++) {
+        char text[2048];
+        snprintf(text, sizeof text,
+                 HEAD ARM_POSITION "%s" BASE GRIP "sensors:\n" WATCH SLIDES POINT
+                                   "  allowed: [{kind: box, low: [-9, -9, -9], high: [0.5, 9, "
+                                   "9]}]\n",
+                 limits_text[order - 1]);
+        bench b;
+        bench_open(&b, text);
+        b.proposal[0] = 0.9;
+        int shortened = 0;
+        for (int t = 0; t < 150; t++) {
+            const gb_axis_limits *limits = &b.envelope->limits[0];
+            gb_axis_state s = b.envelope->axes[0], full, safe = gb_axis_follow(limits, &s), more;
+            (void)gb_axis_choose(limits, &s, 0.9, 0, 1, &full);
+            tick(&b);
+            if (!because(&b, GB_LIMIT_WORKSPACE))
+                continue;
+            double low = gb_axis_top(limits, &s, &safe), high = gb_axis_top(limits, &s, &full);
+            double taken = gb_axis_top(limits, &s, &b.envelope->axes[0]);
+            double top = taken + (high - low) / 64 * (1 + 1e-6);
+            if (gb_axis_apply(limits, &s, top, &more) && room_left(limits, &more, s.x, 0.5, 1) >= 0)
+                fail_msg("order %d, tick %d: %g of %g to %g is taken", order, t, taken, low, high);
+            shortened++;
+        }
+        assert_true(shortened > 5);
+        bench_close(&b);
+    }
+}
+
+/* A pole as thin as a wire, beside the way. Which instants of a stop are looked at changes as it
+ * goes on, and one may come nearer to the pole; the stop was judged, and goes on without a word. */
+static void a_stop_past_a_pole_is_not_judged_again(void **state)
+{
+    (void)state;
+    for (int pole = 0; pole < 12; pole++)
+        for (int gap = 0; gap < 8; gap++)
+            for (int last = 25; last < 65; last += 2) {
+                char text[2048];
+                double x = 0.15 + 0.05 * pole, y = 0.006 + 0.002 * gap;
+                snprintf(text, sizeof text,
+                         GOOD SLIDES POINT "  keep_out: [{kind: cylinder, from: [%g, %g, -1], to: "
+                                           "[%g, %g, 1], radius: 0.001}]\n",
+                         x, y, x, y);
+                bench b;
+                bench_open(&b, text);
+                b.proposal[0] = 0.9;
+                ticks(&b, last);
+                b.input.proposal = NULL;
+                for (int t = 0; t < 60; t++) {
+                    tick(&b);
+                    assert_only(&b, GB_LIMIT_PROPOSAL);
+                }
+                bench_close(&b);
+            }
+}
+
 /* ---- random chains ------------------------------------------------------------------------------
  */
 
@@ -296,6 +362,8 @@ int main(void)
         cmocka_unit_test(turns_about_any_axis_are_followed),
         cmocka_unit_test(sixteen_links_add_up),
         cmocka_unit_test(a_stop_has_balls_as_large_as_its_instants_are_apart),
+        cmocka_unit_test(moves_are_shortened_no_more_than_they_must),
+        cmocka_unit_test(a_stop_past_a_pole_is_not_judged_again),
         cmocka_unit_test(random_chains_stay_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

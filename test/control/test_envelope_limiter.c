@@ -177,6 +177,25 @@ static void a_machine_far_outside_its_limits_gets_no_command(void **state)
     bench_close(&b);
 }
 
+/* A tick's way is 0.5 exactly: that far outside it starts, and no further. What other streams
+ * measure says nothing about where this one is. */
+static void a_tick_outside_its_limits_a_machine_may_start(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, HEAD ARM_POSITION "    velocity: [50]\n" BASE GRIP "sensors:\n" WATCH);
+    b.values[2] = 1e6;
+    b.values[0] = b.proposal[0] = 1.5;
+    tick(&b);
+    assert_false(b.verdict.blind);
+    assert_near(b.command[0], 1);
+    bench_rewind(&b);
+    b.values[0] = 1.5 + 1e-9;
+    tick(&b);
+    assert_true(b.verdict.blind);
+    bench_close(&b);
+}
+
 /* ---- a joint whose sensor wraps ---- */
 
 static const gb_plant_stream turn_observations[] = {{STREAM("angle", "deg", 1), .wrap = 360}};
@@ -225,6 +244,54 @@ static void a_wrapped_angle_starts_on_the_turn_of_its_limits(void **state)
     b.values[0] = 0;
     tick(&b);
     assert_true(b.verdict.blind);
+    bench_close(&b);
+}
+
+/* Two joints that count turns, behind a slide: each on the turn of its own limits, which need not
+ * be around 0. */
+static void each_joint_starts_on_a_turn_of_its_own(void **state)
+{
+    (void)state;
+    static const gb_plant_stream observations[] = {{STREAM("slide", "m", 1)},
+                                                   {STREAM("turns", "1", 2), .wrap = 1}};
+    static const gb_plant_stream actions[] = {{STREAM("slide.target", "m", 1)},
+                                              {STREAM("turns.target", "1", 2)}};
+    static const gb_plant_info two = {
+        .name = "two",
+        .period_ns = TICK_NS,
+        .tick_ns = TICK_NS,
+        .observation_stream_count = 2,
+        .action_stream_count = 2,
+        .observation_streams = observations,
+        .action_streams = actions,
+        .observation_size = 3,
+        .action_size = 3,
+    };
+    bench b = {0};
+    gb_status status = load_for(
+        "machine: two\ncommands:\n"
+        "  - {stream: slide.target, kind: position, unit: m, from: slide, low: [-1], high: [1], "
+        "velocity: [1]}\n"
+        "  - {stream: turns.target, kind: position, unit: '1', from: turns, low: [0.5, -2.5], "
+        "high: [1.375, -1.75], velocity: [1]}\n"
+        "sensors:\n  - {stream: slide, unit: m, max_age_ms: 50}\n"
+        "  - {stream: turns, unit: '1', max_age_ms: 50}\n",
+        &two, &b.envelope);
+    if (status != GB_OK)
+        fail_msg("%s", gb_error_message());
+    static const double cases[][4] = {{0.25, 0.75, 1.25, -2.25}, /* measured, then where that is */
+                                      {0.75, 0.25, 0.75, -1.75},
+                                      {-7.5, 9.5, 0.5, -2.5},
+                                      {5.375, -6.125, 1.375, -2.125}};
+    for (int i = 0; i < 4; i++) {
+        bench_rewind(&b);
+        memcpy(b.values + 1, cases[i], 2 * sizeof(double));
+        memcpy(b.proposal + 1, cases[i] + 2, 2 * sizeof(double));
+        tick(&b);
+        assert_false(b.verdict.blind);
+        assert_near(b.command[1], cases[i][2]);
+        assert_near(b.command[2], cases[i][3]);
+    }
     bench_close(&b);
 }
 
@@ -376,7 +443,9 @@ int main(void)
         cmocka_unit_test(it_stops_before_the_position_limit),
         cmocka_unit_test(the_first_command_starts_where_the_machine_is),
         cmocka_unit_test(a_machine_far_outside_its_limits_gets_no_command),
+        cmocka_unit_test(a_tick_outside_its_limits_a_machine_may_start),
         cmocka_unit_test(a_wrapped_angle_starts_on_the_turn_of_its_limits),
+        cmocka_unit_test(each_joint_starts_on_a_turn_of_its_own),
         cmocka_unit_test(a_moving_target_is_caught),
         cmocka_unit_test(the_margin_is_of_the_nearest_limit),
         cmocka_unit_test(a_target_that_jumps_has_no_speed),

@@ -400,6 +400,10 @@ static void braking_leaves_other_columns_alone(void **state)
     b.proposal[3] = 5;
     ticks(&b, 150);
     assert_near(b.command[3], 5);
+    b.values[4] = need(0.3); /* slowed to a third */
+    ticks(&b, 150);
+    assert_mode(&b, GB_MODE_SLOW);
+    assert_near(b.command[3], 5);
     b.values[4] = 0.5;
     ticks(&b, 150);
     assert_mode(&b, GB_MODE_BACKUP);

@@ -184,6 +184,50 @@ static void a_start_outside_may_only_come_nearer(void **state)
     bench_close(&b);
 }
 
+/* Outside, what moves no point of the machine is free, and a point that is not the furthest outside
+ * may go as far as the furthest: here -0.4 of one that stays, and 0.25 of one that goes. */
+static void outside_nothing_must_be_worse_than_it_is(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b, TABLE("  points: [{link: 0}]\n",
+                         "  allowed: [{kind: box, low: [-0.5, -9, -1], high: [0.5, 9, 1]}]\n"));
+    b.values[0] = 0.9;
+    b.proposal[0] = 0.9;
+    b.proposal[1] = 0.3;
+    for (int t = 0; t < 200; t++) {
+        tick(&b);
+        assert_false(because(&b, GB_LIMIT_WORKSPACE));
+    }
+    assert_mode(&b, GB_MODE_PASS);
+    bench_close(&b);
+    bench_open(&b, HEAD ARM_POSITION
+               "    velocity: [50]\n" BASE GRIP "sensors:\n" WATCH SLIDES
+               "  points: [{link: 0, at: [0.9, 0, 0]}, {link: 1}]\n"
+               "  allowed: [{kind: box, low: [-0.5, -0.5, -1], high: [0.5, 0.5, 1]}]\n");
+    b.values[1] = 0.75;
+    drive(&b, 0, 2, 20);
+    assert_true(because(&b, GB_LIMIT_WORKSPACE));
+    assert_true(b.command[1] <= 0.9 && b.command[1] > 0.88);
+    bench_close(&b);
+}
+
+/* As near to the end of what is allowed as to a zone: the workspace is named. */
+static void of_two_that_are_as_near_the_first_is_named(void **state)
+{
+    (void)state;
+    bench b;
+    bench_open(&b,
+               TABLE(POINT, "  allowed: [{kind: box, low: [-0.5, -0.5, -1], high: [0.5, 0.5, 1]}]\n"
+                            "  keep_out: [{kind: box, low: [-1, 0.5, -1], high: [1, 2, 1]}]\n"));
+    b.proposal[3] = 15;
+    drive(&b, 0, 0.25, 400);
+    assert_mode(&b, GB_MODE_PASS);
+    assert_near(b.verdict.margin, 0.5);
+    assert_int_equal(b.verdict.margin_limit, GB_LIMIT_WORKSPACE);
+    bench_close(&b);
+}
+
 static void backup_needs_no_new_judgement(void **state)
 {
     (void)state;
@@ -398,6 +442,8 @@ int main(void)
         cmocka_unit_test(frames_turn_with_the_links_before),
         cmocka_unit_test(any_of_the_allowed_boxes_will_do),
         cmocka_unit_test(a_start_outside_may_only_come_nearer),
+        cmocka_unit_test(outside_nothing_must_be_worse_than_it_is),
+        cmocka_unit_test(of_two_that_are_as_near_the_first_is_named),
         cmocka_unit_test(backup_needs_no_new_judgement),
         cmocka_unit_test(rims_are_round),
         cmocka_unit_test(nothing_jumps_through_a_thin_wall),
