@@ -91,6 +91,34 @@ static void several_columns_have_no_jerk(void **state)
              SCAN) PEOPLE("1", "60", WHEELS));
 }
 
+/* A billionth is left to rounding, and not one bit more. */
+static void what_is_left_to_rounding_ends_at_a_billionth(void **state)
+{
+    (void)state;
+    char text[2048];
+    const double tick_s = TICK_NS / 1e9, most = 20.0 * tick_s / tick_s * 0.1;
+    double braking = most * (1.0 + 1e-9), least_s = tick_s + 0.05,
+           reaction_ms = 1e3 * (least_s - 1e-9) + 1e-12;
+    for (int beyond = 0; beyond < 2; beyond++) {
+        while (beyond ? reaction_ms / 1e3 + 1e-9 >= least_s : reaction_ms / 1e3 + 1e-9 > least_s)
+            reaction_ms = nextafter(reaction_ms, 0);
+        if (!beyond)
+            assert_true(reaction_ms / 1e3 + 1e-9 == least_s);
+        snprintf(text, sizeof text, B(", acceleration: [20]") PEOPLE("1", "%.17g", FAN),
+                 reaction_ms);
+        if (beyond)
+            no(text, "people.reaction_ms");
+        else
+            yes(text);
+        snprintf(text, sizeof text, B(", acceleration: [20]") PEOPLE("%.17g", "300", FAN),
+                 beyond ? nextafter(braking, 9.0) : braking);
+        if (beyond)
+            no(text, "people.braking");
+        else
+            yes(text);
+    }
+}
+
 /* Positions stop at one distance; by hand, to a millionth. */
 static void positions_stop_for_the_sum_of_their_speeds(void **state)
 {
@@ -149,6 +177,7 @@ int main(void)
         cmocka_unit_test(the_distance_is_watched),
         cmocka_unit_test(braking_is_what_all_wheels_can),
         cmocka_unit_test(several_columns_have_no_jerk),
+        cmocka_unit_test(what_is_left_to_rounding_ends_at_a_billionth),
         cmocka_unit_test(positions_stop_for_the_sum_of_their_speeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
