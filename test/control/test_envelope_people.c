@@ -1,5 +1,6 @@
 /* Speed and separation: distances computed by hand after ISO/TS 15066, and a person who walks at a
  * machine that wants to drive on. The stream arm.angle stands for the distance. */
+#include "control/envelope.h"
 #include "control/envelope_machine.h"
 
 #define PERSON 1.6
@@ -192,6 +193,15 @@ static void a_retreat_waits_for_people_to_go(void **state)
         b.values[4] = 20;
         ticks(&b, 300);
         assert_near(b.command[0], -0.5);
+    }
+    /* As far as it must stop is far enough; anything less is not. */
+    const double less[] = {1e-9, 0.0};
+    for (int i = 0; i < 2; i++) {
+        bench_rewind(&b);
+        b.values[4] = b.envelope->people.constant - less[i];
+        b.proposal[0] = NAN;
+        ticks(&b, 30);
+        assert_true(less[i] > 0 ? b.command[0] == 0.0 : b.command[0] < -0.01);
     }
     bench_close(&b);
 }
