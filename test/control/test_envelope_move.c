@@ -132,6 +132,10 @@ static void a_slow_move_is_slow_even_where_one_tick_would_do(void **state)
         gb_axis_state s = moving(&limits, 0, sign * 0.5, 0), next;
         assert_int_equal(gb_axis_choose(&limits, &s, sign * 0.5, 0, 0.25, &next), 0);
         assert_true(fabs(next.d1) < 0.41); /* not on to the target at 0.5 */
+        limits.most[1] = 0.5;              /* the same below 1 */
+        s = moving(&limits, 0, sign * 0.4, 0);
+        assert_int_equal(gb_axis_choose(&limits, &s, sign * 0.4, 0, 0.25, &next), 0);
+        assert_true(fabs(next.d1) < 0.31);
     }
 }
 
