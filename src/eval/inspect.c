@@ -232,7 +232,9 @@ static void range_text(const gb_inspect_stream *s, char *out, size_t room)
             most = fmax(most, s->curves[c].most);
         }
     }
-    snprintf(out, room, least <= most ? "%.6g to %.6g %s" : "", least, most, s->spec.unit);
+    out[0] = '\0';
+    if (least <= most)
+        snprintf(out, room, "%.6g to %.6g %s", least, most, s->spec.unit);
 }
 
 static gb_status
