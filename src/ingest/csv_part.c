@@ -166,10 +166,10 @@ static int compare_problems(const void *a, const void *b)
 
 void gb_csv_part_settle(gb_csv_part *part, int64_t from, int64_t rows)
 {
-    gb_csv_problem *problems = part->problems + from;
     int64_t count = part->problem_count - from;
     if (count == 0)
         return;
+    gb_csv_problem *problems = part->problems + from;
     qsort(problems, (size_t)count, sizeof *problems, compare_problems);
     if (part->plan->strict) { /* what comes behind the first is as if it had not been read */
         for (int64_t r = rows; r-- > 0 && part->rows[r].line > problems[0].line;)

@@ -115,19 +115,20 @@ static gb_status find_row(
     gb_rows *rows, const gb_cutting *cutting, size_t *out_end, int64_t *out_lines, bool *out_have)
 {
     for (;;) {
-        const char *row = rows->buffer + rows->begin, *end = rows->buffer + rows->end;
-        bool open = false;
+        bool any = rows->begin < rows->end, open = false;
+        size_t stop = rows->begin;
         *out_lines = 1;
-        const char *stop = row;
-        if (row < end)
-            stop = gb_row_end(cutting, row, end, out_lines, &open);
-        if (stop < end || at_end(rows)) {
+        if (any) /* else there may be no buffer yet */
+            stop = (size_t)(gb_row_end(cutting, rows->buffer + rows->begin,
+                                       rows->buffer + rows->end, out_lines, &open) -
+                            rows->buffer);
+        if (stop < rows->end || at_end(rows)) {
             if (open)
                 return gb_fail(GB_ERR_PARSE, "%s, row %lld: a quote is opened and never closed",
                                rows->origin, (long long)rows->next_number);
-            *out_have = row < end;
-            *out_end = (size_t)(stop - rows->buffer);
-            return (size_t)(stop - row) > rows->limit ? too_long(rows) : GB_OK;
+            *out_have = any;
+            *out_end = stop;
+            return stop - rows->begin > rows->limit ? too_long(rows) : GB_OK;
         }
         GB_TRY(fill(rows));
     }

@@ -25,8 +25,8 @@ static const char *const texts[] = {
     "name: f\nreader: jsonl\nfiles: ['*']\ntime: {column: t, format: epoch_s}\n" STREAMS,
     "name: f\nreader: jsonl\nfiles: ['*']\ncsv: {bad_cells: strict}\n" STREAMS,
     "name: f\nreader: json\nfiles: ['*']\nepisodes: 'e.*'\n" STREAMS,
-    "name: f\nreader: json\nfiles: ['*']\ntime: {column: '[0]'}\n"
-    "streams: [{name: v, columns: ['[1]', '.'], value_type: f64}]\n",
+    ("name: f\nreader: json\nfiles: ['*']\ntime: {column: '[0]'}\n"
+     "streams: [{name: v, columns: ['[1]', '.'], value_type: f64}]\n"),
 };
 enum {
     MAPS = sizeof texts / sizeof *texts
@@ -110,7 +110,8 @@ static void guess(const uint8_t *data, size_t size)
     gb_arena_destroy(arena);
 }
 
-/* jansson takes no more than is taken here, but for a wanted key that stands twice. */
+/* jansson takes no more than is taken here, but for a wanted key that stands twice and for one zero
+ * byte behind a number that is the whole document. */
 static void compare(const uint8_t *data, size_t size)
 {
     static const char *const path[] = {"\x01"};
@@ -124,6 +125,10 @@ static void compare(const uint8_t *data, size_t size)
     bool fine = gb_json_cut(paths, (const char *)data, 0, (uint32_t)size, &cell, &at);
     json_error_t error;
     json_t *read = json_loadb((const char *)data, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    if (json_is_number(read) && data[size - 1] == 0) {
+        json_decref(read);
+        read = NULL;
+    }
     if (at > size || (read && !fine && !strstr((const char *)error.text, "depth"))) {
         /* jansson nests deeper */
         int depth = 0, most = 0;
