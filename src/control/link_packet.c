@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define SPAN_NS 5000000000LL /* of the smallest delay: a clock that drifts 100 ppm moves 0.5 ms */
+#define OLDEST_NS (INT64_MIN / 2) /* of any packet: far from the ends of int64_t */
 enum {
     VERSION = 1,
     SIGNED = 1,
@@ -238,6 +239,8 @@ int64_t gb_packet_time(gb_packet_order *order, const gb_packet_header *header, i
     }
     int64_t least = order->least[0] < order->least[1] ? order->least[0] : order->least[1];
     int64_t time_ns = (int64_t)((uint64_t)header->time_ns + (uint64_t)least);
+    if (time_ns < OLDEST_NS) /* a clock that leaps about: ages must not overflow */
+        time_ns = OLDEST_NS;
     return time_ns < now_ns ? time_ns : now_ns;
 }
 

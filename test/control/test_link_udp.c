@@ -573,6 +573,21 @@ static void what_waited_keeps_its_age(void **state)
     assert_true(gb_packet_time(&order, &far, 90 * ms) <= 90 * ms);
 }
 
+/* Steps of half the range and less, each forward, until the clock has gone round. */
+static void a_clock_that_leaps_gives_times_that_can_be_compared(void **state)
+{
+    (void)state;
+    gb_packet_order order = {0};
+    const int64_t quarter = INT64_C(1) << 62, now_ns = 1000000000000;
+    uint64_t clock = (uint64_t)quarter + (uint64_t)quarter / 2;
+    for (uint64_t n = 1; n <= 16; n++, clock += (uint64_t)quarter) {
+        gb_packet_header h = {.session = 1, .sequence = n, .time_ns = (int64_t)clock};
+        int64_t time_ns = gb_packet_time(&order, &h, now_ns), age_ns = -1;
+        assert_false(__builtin_sub_overflow(now_ns, time_ns, &age_ns));
+        assert_true(age_ns >= 0);
+    }
+}
+
 static void a_slow_clock_is_followed(void **state)
 {
     (void)state;
@@ -673,6 +688,7 @@ int main(void)
         cmocka_unit_test(a_shared_key_signs_packets),
         cmocka_unit_test(wrong_addresses_are_refused),
         cmocka_unit_test(what_waited_keeps_its_age),
+        cmocka_unit_test(a_clock_that_leaps_gives_times_that_can_be_compared),
         cmocka_unit_test(a_slow_clock_is_followed),
         cmocka_unit_test(a_plant_is_served),
         cmocka_unit_test(a_map_of_another_plant_is_refused),
