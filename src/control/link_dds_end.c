@@ -122,13 +122,15 @@ static bool decode(gb_dds_end *end, const gb_dds_topic *t, const void *message)
 }
 
 /* When it was measured: as its header says, where the map says that its clock is ours, else when it
- * came. Never in the future: that would hide an age. */
-static int64_t measured_ns(const gb_dds_end *end, int64_t stamp_ns, int64_t now_ns)
+ * came. A stamp that is ahead by much says that the clock is not ours, and one that was not set
+ * says nothing: neither may pass for young, so what is ahead counts as that old. */
+static int64_t
+measured_ns(const gb_dds_end *end, const gb_dds_type *type, int64_t stamp_ns, int64_t now_ns)
 {
-    if (!end->map->shared_clock || stamp_ns <= 0)
+    if (!end->map->shared_clock || type->header == GB_DDS_NONE)
         return now_ns;
     int64_t age_ns = gb_clock_wall_ns() - stamp_ns;
-    return age_ns > 0 ? now_ns - age_ns : now_ns;
+    return age_ns > 0 ? now_ns - age_ns : now_ns + age_ns;
 }
 
 static bool
@@ -142,7 +144,7 @@ take_message(gb_dds_end *end, gb_dds_topic *t, const void *message, const dds_sa
         count(&end->repeated, 1);
         return false;
     }
-    int64_t time_ns = measured_ns(end, stamp_ns, gb_clock_monotonic_ns());
+    int64_t time_ns = measured_ns(end, t->type, stamp_ns, gb_clock_monotonic_ns());
     t->writer = info->publication_handle;
     t->stamp_ns = stamp_ns;
     for (int i = 0; i < t->stream_count; i++) {

@@ -94,6 +94,10 @@ dds_machine_write(gb_dds_end *end, const double *o, int64_t n, const char *fault
         now_ns -= 20000000;
     if (strcmp(fault, "delay") == 0)
         now_ns -= 50000000;
+    if (strcmp(fault, "ahead") == 0)
+        now_ns += 3600000000000;
+    if (strcmp(fault, "unstamped") == 0)
+        now_ns = 0;
     GB_TRY(gb_dds_end_write(end, o, now_ns));
     if (strcmp(fault, "duplicate") == 0)
         return gb_dds_end_write(end, o, now_ns);

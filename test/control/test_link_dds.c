@@ -271,6 +271,21 @@ static void what_is_dropped_or_delayed_shows_its_age(void **state)
     close_rig(&r);
 }
 
+/* The map says that the machine's clock is ours. Where it is not, nobody knows an age, and none may
+ * pass for young: whatever waited on its way would. */
+static void a_clock_that_is_not_ours_is_not_believed(void **state)
+{
+    (void)state;
+    static const char *const faults[] = {"ahead", "unstamped"};
+    for (int i = 0; i < 2; i++) {
+        rig r;
+        open_rig(&r, "a, b, c", faults[i]);
+        assert_true(run_until(&r, target, arrived));
+        assert_true(gb_clock_monotonic_ns() - r.times_ns[0] >= 3000000000000);
+        close_rig(&r);
+    }
+}
+
 static void lost_packets_do_not_hold_up_others(void **state)
 {
     (void)state;
@@ -512,6 +527,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_type_goes_there_and_back),
         cmocka_unit_test(what_comes_twice_or_late_is_dropped),
         cmocka_unit_test(what_is_dropped_or_delayed_shows_its_age),
+        cmocka_unit_test(a_clock_that_is_not_ours_is_not_believed),
         cmocka_unit_test(lost_packets_do_not_hold_up_others),
         cmocka_unit_test(nan_reaches_the_envelope_as_nan),
         cmocka_unit_test(missing_joints_are_flagged),
