@@ -16,6 +16,7 @@
 #define KEPT_MOST 2000
 #define KEPT_LEAST 200
 #define DRAIN_AT_ONCE 256
+#define PATH_BYTES 4200
 #define DRAIN_EVERY_NS INT64_C(15000000)
 
 /* ---- the thread that drains ---------------------------------------------------------------------
@@ -216,10 +217,35 @@ static void destroy(gb_view *view)
     free(view);
 }
 
-/* A report is written when the run is over: too late to learn that it has no place. */
+/* Empty, or the beginning of the page. */
+static bool is_report(const char *path)
+{
+    char found[sizeof "<!DOCTYPE html" - 1];
+    FILE *file = fopen(path, "rb");
+    size_t size = file ? fread(found, 1, sizeof found, file) : 0;
+    if (file)
+        fclose(file);
+    return size == 0 || (size == sizeof found && memcmp(found, "<!DOCTYPE html", size) == 0);
+}
+
+/* A report is written when the run is over: too late to learn that it has no place, or that it
+ * takes that of something else. */
 static gb_status check_report_path(const char *path)
 {
-    if (!path || access(path, W_OK) == 0)
+    char part[PATH_BYTES];
+    if (!path)
+        return GB_OK;
+    int length = snprintf(part, sizeof part, "%s.part", path);
+    if (length < (int)sizeof part && gb_file_exists(part))
+        return gb_fail(GB_ERR_ARGUMENT,
+                       "report of the run: %s is the name of a black box that is being written, or "
+                       "was cut; choose another name",
+                       path);
+    if (!is_report(path))
+        return gb_fail(GB_ERR_ARGUMENT,
+                       "report of the run: %s is there and is no report; choose another name",
+                       path);
+    if (access(path, W_OK) == 0)
         return GB_OK;
     int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0)

@@ -482,6 +482,34 @@ static void a_report_without_a_place_is_refused_at_once(void **state)
     rmdir(folder);
 }
 
+/* A report replaces an older one, and nothing else: least of all the black box of the same run. */
+static void a_report_replaces_only_reports(void **state)
+{
+    (void)state;
+    char folder[64], path[100], part[108];
+    temporary(folder);
+    snprintf(path, sizeof path, "%s/run.mcap", folder);
+    snprintf(part, sizeof part, "%s.part", path);
+    gb_view_options options = {
+        .machine = pusht(), .port = -1, .tick_ns = 10000000, .report_path = path};
+    gb_view *view = NULL;
+    assert_int_equal(gb_file_replace(part, "record", 6), GB_OK); /* a black box under way */
+    assert_int_equal(gb_view_open(&options, &view), GB_ERR_ARGUMENT);
+    assert_non_null(strstr(gb_error_message(), "another name"));
+    unlink(part);
+    assert_int_equal(gb_file_replace(path, "commands:\n  - stream: arm\n", 25), GB_OK);
+    assert_int_equal(gb_view_open(&options, &view), GB_ERR_ARGUMENT);
+    assert_non_null(strstr(gb_error_message(), "is there and is no report"));
+    assert_null(view);
+    assert_int_equal(gb_file_replace(path, "", 0), GB_OK);
+    for (int i = 0; i < 2; i++) { /* over nothing, over a report */
+        assert_int_equal(gb_view_open(&options, &view), GB_OK);
+        assert_int_equal(gb_view_close(view), GB_OK);
+    }
+    unlink(path);
+    rmdir(folder);
+}
+
 static void wrong_options_are_refused(void **state)
 {
     (void)state;
@@ -515,6 +543,7 @@ int main(void)
         cmocka_unit_test(report_is_whole_or_absent),
         cmocka_unit_test(other_machines_are_shown),
         cmocka_unit_test(a_report_without_a_place_is_refused_at_once),
+        cmocka_unit_test(a_report_replaces_only_reports),
         cmocka_unit_test(wrong_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
