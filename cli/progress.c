@@ -23,6 +23,8 @@ const volatile int *stop_flag(void)
 {
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
+    if (signal(SIGHUP, on_signal) == SIG_IGN) /* the terminal has gone; not under nohup */
+        signal(SIGHUP, SIG_IGN);
     return &stop_requested;
 }
 

@@ -3,6 +3,7 @@
 
 #include "genba/eval.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -304,6 +305,7 @@ static int run_run(int argc, char **argv)
                  .view_port = -1, /* any free one */
                  .delay_ms = -1};
     run r = {.asked = &q};
+    signal(SIGPIPE, SIG_IGN); /* whoever reads what is printed may go; the loop goes on */
     int code = parse(argc, argv, &q);
     if (code >= 0)
         return code;

@@ -169,6 +169,16 @@ expect 2 "contradict" "$genba" run "$work/whole/model" --no-envelope --envelope 
 expect 2 "two machines" "$genba" run "$work/whole/model" --plant pusht --link udp://localhost:1 --no-envelope
 expect 0 "black box" "$genba" run "$work/whole/model" --envelope examples/envelopes/pusht.yaml --seconds 1 --priority 0 --log "$work/real.mcap" --report "$work/run.html"
 expect 0 "bit for bit" "$genba" replay "$work/real.mcap" --model "$work/whole/model"
+# A run whose terminal goes, or whose reader, brings the machine to rest and closes its record.
+"$genba" run "$work/whole/model" --envelope examples/envelopes/pusht.yaml --seconds 60 --priority 0 --log "$work/gone.mcap" >/dev/null 2>&1 &
+run=$!
+for _ in $(seq 100); do [ -s "$work/gone.mcap.part" ] && break; sleep 0.1; done
+sleep 1
+kill -HUP $run
+expect 130 "" wait $run
+expect 0 '"complete": true' "$genba" replay "$work/gone.mcap" --json
+expect 0 "" bash -c 'set -o pipefail; "$@" 2>&1 | true' - "$genba" run "$work/whole/model" --envelope examples/envelopes/pusht.yaml --seconds 1
+expect 3 "name of a black box" "$genba" run "$work/whole/model" --no-envelope --stepped --episodes 1 --log "$work/one" --report "$work/one"
 expect 0 "2 episodes from seeds" "$genba" eval "$work/whole" --episodes 2 --resamples 0
 [ "$(grep -c "nearest demonstration done" "$work/out")" = 1 ] && [ "$(grep -cx "pusht done" "$work/out")" = 0 ] ||
     { echo "FAILED: progress does not say what is done"; failures=$((failures + 1)); }
