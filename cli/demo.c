@@ -112,10 +112,16 @@ static gb_status evaluate_part(demo *d, int i)
         options.episodes = parts[i].short_episodes;
         options.resamples = 200;
     }
+    options.stop = d->stop;
     gb_status status = gb_suite_run(parts[i].suite, &options, &d->results[i]);
     progress_close(&d->bar);
     gb_model_destroy(model);
-    return status == GB_OK ? print_tables(d->results[i]) : status;
+    if (status == GB_OK)
+        status = print_tables(d->results[i]);
+    if (status == GB_OK && *d->results[i]->stopped)
+        status = gb_fail(GB_ERR_INTERRUPTED, "suite %s was stopped %s", parts[i].suite,
+                         d->results[i]->stopped);
+    return status;
 }
 
 static gb_status write_report(demo *d, const char *path)

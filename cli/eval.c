@@ -32,6 +32,10 @@ static gb_status print_suite(const gb_suite_result *result, bool json)
     }
     if (!json && *result->skipped)
         printf("left out: %s\n", result->skipped);
+    if (!json && *result->stopped)
+        printf("NOT COMPLETE: stopped %s. %s\n", result->stopped,
+               result->table_count > 0 ? "The rows above are whole; no other was measured."
+                                       : "No row was whole by then.");
     gb_arena_destroy(arena);
     return status;
 }
@@ -44,13 +48,16 @@ static void print_suites(void)
                info->models, info->baselines);
 }
 
-/* Runs one suite and prints it. */
+/* Runs one suite and prints it. GB_ERR_INTERRUPTED: by Ctrl-C, what was whole is printed. */
 static gb_status run_suite(const char *name, const gb_suite_options *options, bool json)
 {
     gb_suite_result *result;
     GB_TRY(gb_suite_run(name, options, &result));
     progress_close(options->progress_context);
     gb_status status = print_suite(result, json);
+    if (status == GB_OK && *result->stopped)
+        status = gb_fail(GB_ERR_INTERRUPTED, "suite %s was stopped %s; it starts anew next time",
+                         name, result->stopped);
     gb_suite_result_destroy(result);
     return status;
 }
@@ -75,7 +82,14 @@ run_recipe_suites(const gb_recipe *recipe, const gb_suite_options *given, bool j
             options.only = only;
         if (!options.episodes)
             options.episodes = (int)config->episodes;
-        GB_TRY(run_suite(config->suite, &options, json));
+        gb_status status = run_suite(config->suite, &options, json);
+        unsigned left = recipe->suite_count - i - 1;
+        char said[512];
+        snprintf(said, sizeof said, "%s", gb_error_message());
+        if (status == GB_ERR_INTERRUPTED && left > 0)
+            return gb_fail(status, "%s; %u more that the recipe names %s not run", said, left,
+                           left == 1 ? "was" : "were");
+        GB_TRY(status);
     }
     return GB_OK;
 }
@@ -156,6 +170,7 @@ static int run_eval(int argc, char **argv)
     suite.command = line;
     suite.progress = json ? NULL : progress_work;
     suite.progress_context = &bar;
+    suite.stop = stop_flag();
     gb_model *models[MODELS_MAX] = {NULL};
     gb_status status = pool_for(threads, &suite.pool);
     if (status == GB_OK && !places[1] && is_run(places[0])) {
@@ -196,5 +211,6 @@ const cli_command command_eval = {
     "  --seed N          of the bootstrap and of policies\n"
     "  --threads N       default: all cores\n"
     "  --json            one JSON object\n\n"
+    "Ctrl-C ends it soon, with the rows that are whole by then.\n\n"
     "example: genba eval ett runs/ett/model --only ETTh1\n",
     run_eval};

@@ -116,12 +116,14 @@ typedef struct gb_rollout_options {
     gb_progress_fn progress;
     void *progress_context;
     const char *progress_what; /* what it says is under way; NULL: the plant's name */
+    const volatile int *stop;  /* not 0: give up at the next decision; may be NULL */
 } gb_rollout_options;
 
 /* pusht, seeds 100000.., 50 episodes. */
 GB_API gb_rollout_options gb_rollout_options_defaults(void);
 /* Runs the episodes. The same options give the same bits at any number of threads (but for
- * decision_ms). Free with gb_rollout_set_destroy. */
+ * decision_ms). Free with gb_rollout_set_destroy. GB_ERR_INTERRUPTED: stopped on request; a part of
+ * the episodes would score otherwise than all of them, so none are handed out. */
 GB_API GB_MUST gb_status gb_rollout_run(const gb_rollout_options *options,
                                         gb_policy_make_fn make,
                                         const void *make_context,
@@ -185,6 +187,9 @@ typedef struct gb_suite_result {
     const gb_forecast_example *examples;
     gb_rollout_set *rollouts; /* of the model, else of the best baseline; NULL: not a plant */
     const char *skipped;      /* why parts are missing ("ETTm2.csv is not there"); "" none */
+    const char *stopped;      /* stopped on request: where ("at 34 % of grasp: teacher"), and the
+                                 tables hold only the rows that were whole by then, published ones
+                                 of whole tables; "" ran to its end */
     gb_arena *arena;          /* holds all of the above */
 } gb_suite_result;
 
@@ -219,14 +224,15 @@ typedef struct gb_suite_options {
     int examples;          /* forecasts kept for drawing */
     gb_progress_fn progress;
     void *progress_context;
+    const volatile int *stop; /* not 0: end soon, with the rows that are whole; may be NULL */
 } gb_suite_options;
 
 /* All baselines, 1,000 resamples, every window, 6 examples. */
 GB_API gb_suite_options gb_suite_options_defaults(void);
 /* GB_ERR_NOT_FOUND: no suite, baseline or data set of that name, or the data is not on this
  * machine (the message says where it was looked for); GB_ERR_MISMATCH: the model answers another
- * question; GB_ERR_ARGUMENT: a suite without plants in bf16. Free with
- * gb_suite_result_destroy. */
+ * question; GB_ERR_ARGUMENT: a suite without plants in bf16. A suite that was stopped gives GB_OK
+ * and says so in result->stopped. Free with gb_suite_result_destroy. */
 GB_API GB_MUST gb_status gb_suite_run(const char *suite,
                                       const gb_suite_options *options,
                                       gb_suite_result **out);

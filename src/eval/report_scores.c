@@ -315,6 +315,11 @@ void gb_report_scores(FILE *to, const gb_report *report)
             gb_html_text(to, result->skipped);
             fputs(".</p>", to);
         }
+        if (*result->stopped) {
+            fputs("<p class=\"caption\">NOT COMPLETE: stopped ", to);
+            gb_html_text(to, result->stopped);
+            fputs(".</p>", to);
+        }
         gb_report_put_command(to, result->command);
     }
     fputs("</section>\n", to);

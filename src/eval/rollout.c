@@ -140,6 +140,9 @@ static gb_status run_episode(job *j, worker *w, int64_t episode)
     GB_TRY(gb_plant_reset(w->plant, seed, NULL));
     GB_TRY(gb_rollout_begin(rollout, w->plant, seed));
     while (!rollout->result.done) {
+        if (j->options->stop && *j->options->stop)
+            return gb_fail(GB_ERR_INTERRUPTED, "rollout: stopped on request in an episode of %s",
+                           info->name);
         fill_history(rollout, w->policy.look_back, info->observation_size, w->history);
         int tick = j->decisions[episode]++;
         int64_t start_ns = gb_clock_monotonic_ns();
@@ -162,6 +165,8 @@ static void run_part(void *context, int64_t part, int thread)
         if (w->status != GB_OK)
             strncpy(w->message, gb_error_message(), sizeof w->message - 1);
     }
+    if (w->status != GB_OK) /* what was not done is not counted */
+        return;
     pthread_mutex_lock(&j->lock);
     j->finished++;
     const char *what = j->options->progress_what;

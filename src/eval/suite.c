@@ -56,10 +56,35 @@ const char *gb_suite_model_name(const gb_suite_run_state *state)
     return name ? name : "model";
 }
 
-void gb_suite_progress(const gb_suite_run_state *state, const char *what, double fraction)
+void gb_suite_progress(gb_suite_run_state *state, const char *what, double fraction)
 {
+    snprintf(state->doing, sizeof state->doing, "%s", what);
+    state->done = fraction;
     if (state->options->progress)
         state->options->progress(state->options->progress_context, what, fraction);
+}
+
+static void rollout_progress(void *state, const char *what, double fraction)
+{
+    gb_suite_progress(state, what, fraction);
+}
+
+gb_rollout_options gb_suite_rollouts(gb_suite_run_state *state)
+{
+    gb_rollout_options rollouts = gb_rollout_options_defaults();
+    rollouts.policy_seed = state->options->seed;
+    rollouts.pool = state->options->pool;
+    rollouts.progress = rollout_progress;
+    rollouts.progress_context = state;
+    rollouts.stop = state->options->stop;
+    return rollouts;
+}
+
+gb_status gb_suite_go_on(const gb_suite_run_state *state)
+{
+    if (state->options->stop && *state->options->stop)
+        return gb_fail(GB_ERR_INTERRUPTED, "suite %s: stopped on request", state->result->suite);
+    return GB_OK;
 }
 
 gb_status gb_suite_skip(gb_suite_run_state *state, const char *format, ...)
@@ -197,7 +222,25 @@ begin(const gb_suite *suite, const gb_suite_options *options, gb_suite_run_state
     s->result->tables = s->tables;
     s->result->examples = s->examples;
     s->result->skipped = "";
+    s->result->stopped = "";
     s->result->arena = s->arena;
+    return GB_OK;
+}
+
+/* Makes a whole, if short, result of a run that was stopped: a row in the making was never added.
+ */
+static gb_status end_early(gb_suite_run_state *s)
+{
+    gb_suite_result *result = s->result;
+    while (result->table_count > 0 && result->tables[result->table_count - 1].row_count == 0)
+        result->table_count--;
+    char *where = !*s->doing     ? gb_arena_text(s->arena, "before the first figure")
+                  : s->done >= 1 ? gb_arena_format(s->arena, "after %s", s->doing)
+                                 : gb_arena_format(s->arena, "at %.0f %% of %s",
+                                                   floor(100.0 * s->done), s->doing);
+    if (!where)
+        return GB_ERR_MEMORY;
+    result->stopped = where;
     return GB_OK;
 }
 
@@ -224,6 +267,8 @@ gb_status gb_suite_run(const char *name, const gb_suite_options *options, gb_sui
     gb_status status = begin(suite, options, &state);
     if (status == GB_OK)
         status = suite->run(&state);
+    if (status == GB_ERR_INTERRUPTED && state.result)
+        status = end_early(&state);
     if (status != GB_OK) {
         if (state.result)
             gb_rollout_set_destroy(state.result->rollouts);

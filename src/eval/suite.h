@@ -18,6 +18,8 @@ typedef struct gb_suite_run_state {
     gb_suite_result *result;
     gb_result_table *tables;       /* [GB_TABLES_MAX] */
     gb_forecast_example *examples; /* [options->examples] */
+    char doing[160];               /* what gb_suite_progress last heard of */
+    double done;                   /* and how much of it, 0 to 1 */
 } gb_suite_run_state;
 
 typedef struct gb_suite {
@@ -32,7 +34,11 @@ extern const gb_suite gb_suite_ett, gb_suite_skab, gb_suite_cmapss, gb_suite_pus
 /* Whether a word stands in a text of words separated by spaces; a NULL text holds all. */
 bool gb_words_have(const char *words, const char *word);
 bool gb_suite_wants(const gb_suite_run_state *state, const char *baseline);
-void gb_suite_progress(const gb_suite_run_state *state, const char *what, double fraction);
+void gb_suite_progress(gb_suite_run_state *state, const char *what, double fraction);
+/* Options for the rollouts of this run's policies; the caller adds plant, seeds and episodes. */
+gb_rollout_options gb_suite_rollouts(gb_suite_run_state *state);
+/* GB_ERR_INTERRUPTED once the run should stop; asked between pieces of work that are short. */
+GB_MUST gb_status gb_suite_go_on(const gb_suite_run_state *state);
 /* How the model is called in tables. */
 const char *gb_suite_model_name(const gb_suite_run_state *state);
 /* Adds a line to what the result says was left out. */

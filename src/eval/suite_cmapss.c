@@ -179,6 +179,7 @@ static gb_status linear_fit(const fleet *f, linear *l)
 {
     for (int64_t e = 0; e < gb_dataset_count(f->train); e++) {
         const gb_stream_view *view = NULL;
+        GB_TRY(gb_suite_go_on(f->state));
         GB_TRY(sensors_of(f->train, e, &view));
         for (int64_t row = WINDOW - 1; row < view->count; row++) {
             linear_features(l, view, row);

@@ -205,6 +205,7 @@ static gb_status run_windows(pass *p)
     for (int64_t first = 0; first < p->windows; first += BATCH_WINDOWS) {
         int64_t left = p->windows - first;
         int64_t count = left < BATCH_WINDOWS ? left : BATCH_WINDOWS;
+        GB_TRY(gb_suite_go_on(p->state));
         fill_past(p, first, count);
         GB_TRY(f->forecast(f->context, p->past, count * CHANNELS, p->future));
         for (int64_t w = 0; w < count; w++)
@@ -303,6 +304,7 @@ static gb_status run_set(gb_suite_run_state *state, const ett_data *data, int fi
         GB_TRY(score(state, data, table, &f, first, last));
     }
     if (gb_suite_wants(state, "ridge")) {
+        GB_TRY(gb_suite_go_on(state)); /* the fit is a long step of its own */
         GB_TRY(gb_forecaster_ridge(data->scaled, data->train_rows, CHANNELS, LOOK_BACK, HORIZON,
                                    batch, options->pool, &f));
         GB_TRY(score(state, data, table, &f, options->model ? last : first, last));

@@ -99,7 +99,7 @@ static gb_status replay(worker *w, int step)
 }
 
 /* One success of the teacher on a seed that nothing is scored on. */
-static gb_status record_one(worker *w)
+static gb_status record_one(const gb_suite_run_state *state, worker *w)
 {
     size_t size = (size_t)w->info->action_size;
     gb_plant_result result = {0};
@@ -107,6 +107,7 @@ static gb_status record_one(worker *w)
         GB_TRY(gb_plant_reset(w->plant, seed, w->observation));
         result = gb_plant_get_result(w->plant);
         for (w->recorded_steps = 0; !result.done; w->recorded_steps++) {
+            GB_TRY(gb_suite_go_on(state));
             GB_TRY(gb_plant_teach(w->plant, w->action));
             memcpy(w->recorded + (size_t)w->recorded_steps * size, w->action,
                    size * sizeof(double));
@@ -159,6 +160,7 @@ work(gb_suite_run_state *state, worker *w, act_fn act, const char *name, outcome
         GB_TRY(gb_plant_reset(w->plant, w->seed, w->observation));
         gb_plant_result result = gb_plant_get_result(w->plant);
         for (int step = 0; !result.done; step++) {
+            GB_TRY(gb_suite_go_on(state));
             GB_TRY(act(w, step));
             GB_TRY(gb_plant_step(w->plant, w->action, w->observation, &result));
         }
@@ -215,16 +217,12 @@ static gb_status step_model(gb_suite_run_state *state,
                             const char *what,
                             outcome *o)
 {
-    gb_rollout_options rollouts = gb_rollout_options_defaults();
+    gb_rollout_options rollouts = gb_suite_rollouts(state);
     gb_rollout_set *set = NULL;
     GB_TRY(outcome_create(state, o));
     rollouts.plant = plant;
     rollouts.first_seed = FIRST_SEED;
     rollouts.episodes = o->count;
-    rollouts.policy_seed = state->options->seed;
-    rollouts.pool = state->options->pool;
-    rollouts.progress = state->options->progress;
-    rollouts.progress_context = state->options->progress_context;
     rollouts.progress_what = what;
     GB_TRY(gb_rollout_run(&rollouts, gb_policy_model_maker(state->options->compute), model, &set));
     for (int i = 0; i < o->count; i++)
@@ -278,7 +276,9 @@ static gb_status drive_model(gb_suite_run_state *state,
     options.priority = 0;
     options.episode = after_episode;
     options.context = &d;
+    options.stop = state->options->stop;
     GB_TRY_OR(done, gb_control_run(&options, &result));
+    GB_TRY_OR(done, gb_suite_go_on(state)); /* a drive that was stopped is no row */
     o->jerk = result.jerk_rms;
 done:
     gb_link_close(link);
@@ -344,7 +344,7 @@ floors(gb_suite_run_state *state, gb_result_table *table, worker *w, double *tea
         if (!gb_suite_wants(state, ways[i].baseline) || (ways[i].taught && !w->info->has_teacher))
             continue;
         if (ways[i].act == replay)
-            GB_TRY(record_one(w));
+            GB_TRY(record_one(state, w));
         GB_TRY(work(state, w, ways[i].act, title_of(state, w->info, ways[i].method), &o));
         GB_TRY(add_row(state, table, w->info->name, ways[i].method, GB_RESULT_BASELINE,
                        ways[i].note, &o, *teacher));

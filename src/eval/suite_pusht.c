@@ -119,9 +119,11 @@ static gb_status replay(gb_suite_run_state *state, const gb_dataset *demos, gb_r
     GB_TRY(gb_plant_create("pusht", NULL, &plant));
     gb_status status = gb_rollout_set_create(info, episodes, &set);
     for (int i = 0; status == GB_OK && i < episodes; i++) {
-        status = replay_one(&set->episodes[i], plant, gb_dataset_get(demos, i), i);
+        GB_TRY_OR(done, gb_suite_go_on(state));
+        GB_TRY_OR(done, replay_one(&set->episodes[i], plant, gb_dataset_get(demos, i), i));
         gb_suite_progress(state, "pusht: demonstrations", (double)(i + 1) / (double)episodes);
     }
+done:
     gb_plant_destroy(plant);
     if (status != GB_OK) {
         gb_rollout_set_destroy(set);
@@ -131,17 +133,13 @@ static gb_status replay(gb_suite_run_state *state, const gb_dataset *demos, gb_r
     return GB_OK;
 }
 
-static gb_rollout_options rollout_options(const gb_suite_run_state *state)
+static gb_rollout_options rollout_options(gb_suite_run_state *state)
 {
     const gb_suite_options *options = state->options;
-    gb_rollout_options rollouts = gb_rollout_options_defaults();
+    gb_rollout_options rollouts = gb_suite_rollouts(state);
     rollouts.plant = "pusht";
     rollouts.first_seed = FIRST_SEED;
     rollouts.episodes = options->episodes ? options->episodes : EPISODES;
-    rollouts.policy_seed = options->seed;
-    rollouts.pool = options->pool;
-    rollouts.progress = options->progress;
-    rollouts.progress_context = options->progress_context;
     return rollouts;
 }
 

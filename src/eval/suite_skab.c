@@ -96,6 +96,7 @@ static gb_status add_method(bench *b,
                             void *context)
 {
     for (int64_t i = 0; i < b->count; i++) {
+        GB_TRY(gb_suite_go_on(b->state));
         GB_TRY(judge(b, i, score, context));
         gb_suite_progress(b->state, method, (double)(i + 1) / (double)b->count);
     }

@@ -161,9 +161,11 @@ gb_status gb_suite_result_json(const gb_suite_result *result, gb_arena *arena, c
     json_t *tables = json_array();
     for (int i = 0; i < result->table_count; i++)
         json_array_append_new(tables, table_json(&result->tables[i]));
-    json_t *root = json_pack("{s:s, s:s, s:f, s:s, s:o, s:o}", "suite", result->suite, "command",
-                             result->command, "wall_s", result->wall_s, "skipped", result->skipped,
-                             "tables", tables, "episodes", episodes_json(result->rollouts));
+    json_t *root =
+        json_pack("{s:s, s:s, s:f, s:s, s:b, s:s, s:o, s:o}", "suite", result->suite, "command",
+                  result->command, "wall_s", result->wall_s, "skipped", result->skipped, "complete",
+                  !*result->stopped, "stopped", result->stopped, "tables", tables, "episodes",
+                  episodes_json(result->rollouts));
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     char *copy = text ? gb_arena_text(arena, text) : NULL;

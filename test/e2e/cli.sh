@@ -124,7 +124,7 @@ expect 3 "is no MCAP file" "$genba" recover README.md
 expect 4 "nowhere.mcap" "$genba" recover nowhere.mcap
 
 # ---- stopped and continued: the same bits
-timeout -s INT 3 "$genba" train examples/pusht.yaml --steps 120 --threads 1 --out "$work/stopped" >/dev/null 2>&1
+timeout --foreground -s INT 3 "$genba" train examples/pusht.yaml --steps 120 --threads 1 --out "$work/stopped" >/dev/null 2>&1
 expect 0 "trained 120 steps" "$genba" train examples/pusht.yaml --steps 120 --threads 2 --out "$work/stopped"
 expect 0 "trained 120 steps" "$genba" train examples/pusht.yaml --steps 120 --threads 2 --out "$work/whole"
 cmp "$work/stopped/model/weights.safetensors" "$work/whole/model/weights.safetensors" ||
@@ -184,6 +184,10 @@ expect 0 "2 episodes from seeds" "$genba" eval "$work/whole" --episodes 2 --resa
     { echo "FAILED: progress does not say what is done"; failures=$((failures + 1)); }
 expect 0 "model in bf16" "$genba" eval pusht "$work/whole/model" --episodes 1 --resamples 0 --baselines "" --precision bf16
 expect 2 "f32 or bf16" "$genba" eval pusht --precision half
+# ---- Ctrl-C: the flag, not the end by the signal, and it says how far it got (--foreground: one
+# signal, not another to the group, which would end the program at once)
+expect 130 "NOT COMPLETE: stopped" timeout --foreground --preserve-status -s INT 2 "$genba" eval machines --only grasp --episodes 100000
+expect 130 '"complete":false' timeout --foreground --preserve-status -s INT 2 "$genba" eval pusht "$work/whole" --episodes 100000 --json
 sed '/^eval:/,$d' examples/pusht.yaml >"$work/whole/recipe.yaml"
 expect 3 "names no suite" "$genba" eval "$work/whole"
 expect 3 "plant" "$genba" run "$work/whole/model" --plant moon --no-envelope --stepped --episodes 1

@@ -92,6 +92,85 @@ static void ett_ridge_beats_repeating_and_keeps_forecasts(void **state)
     gb_pool_destroy(pool);
 }
 
+/* ---- stopped on request --------------------------------------------------------------------- */
+
+/* Raises the flag when a piece of work has got so far. */
+typedef struct stopper {
+    const char *what;
+    double at;
+    volatile int flag;
+} stopper;
+
+static void stop_there(void *context, const char *what, double fraction)
+{
+    stopper *s = context;
+    if (strcmp(what, s->what) == 0 && fraction >= s->at)
+        s->flag = 1;
+}
+
+static gb_suite_result *run_until(const char *suite, gb_suite_options options, stopper *s)
+{
+    options.progress = stop_there;
+    options.progress_context = s;
+    options.stop = &s->flag;
+    options.resamples = 0;
+    return run(suite, options);
+}
+
+static void a_stopped_suite_keeps_the_rows_that_are_whole(void **state)
+{
+    (void)state;
+    gb_suite_options options = gb_suite_options_defaults();
+    options.data = DATA;
+    options.only = "ETTh1 ETTh2";
+    options.baselines = "ridge repeat";
+    options.window_step = 20;
+    stopper s = {.what = "ETTh1: Repeat the last value", .at = 0.5};
+    gb_suite_result *result = run_until("ett", options, &s);
+    assert_int_equal(result->table_count, 1); /* ETTh2 was not begun */
+    assert_int_equal(result->tables[0].row_count, 1);
+    assert_string_equal(result->tables[0].rows[0].method, "Ridge regression");
+    near(result->tables[0].rows[0].scores[0].value, 0.367, 0.03);
+    assert_non_null(strstr(result->stopped, "% of ETTh1: Repeat the last value"));
+    gb_arena *arena = NULL;
+    char *text = NULL;
+    assert_int_equal(gb_arena_create(0, &arena), GB_OK);
+    assert_int_equal(gb_suite_result_json(result, arena, &text), GB_OK);
+    assert_non_null(strstr(text, "\"complete\":false,\"stopped\":\"at "));
+    gb_arena_destroy(arena);
+    gb_suite_result_destroy(result);
+    options.stop = &s.flag; /* raised before it begins: nothing at all, and no table without rows */
+    result = run("ett", options);
+    assert_int_equal(result->table_count, 0);
+    assert_string_equal(result->stopped, "before the first figure");
+    gb_suite_result_destroy(result);
+}
+
+static void a_stopped_plant_suite_scores_no_part_of_its_episodes(void **state)
+{
+    (void)state;
+    gb_pool *pool = NULL;
+    assert_int_equal(gb_pool_create(2, &pool), GB_OK);
+    gb_suite_options options = gb_suite_options_defaults();
+    options.data = DATA;
+    options.episodes = 6;
+    options.pool = pool;
+    stopper s = {.what = "pusht: nearest demonstration", .at = 0.3};
+    gb_suite_result *result = run_until("pusht", options, &s);
+    assert_int_equal(result->table_count, 0);
+    assert_null(result->rollouts);
+    assert_non_null(strstr(result->stopped, "% of pusht: nearest demonstration"));
+    gb_suite_result_destroy(result);
+    s = (stopper){.what = "pusht: demonstrations", .at = 0.1};
+    result = run_until("pusht", options, &s);
+    assert_int_equal(result->table_count, 1);
+    assert_int_equal(result->tables[0].row_count, 1);
+    assert_string_equal(result->tables[0].rows[0].method, "Nearest demonstration");
+    assert_int_equal(result->rollouts->count, 6);
+    gb_suite_result_destroy(result);
+    gb_pool_destroy(pool);
+}
+
 /* ---- sets that are read from GENBA_DATA ----------------------------------------------------- */
 
 static bool outside(const char *set)
@@ -204,6 +283,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ett_is_pinned_by_repeating_the_last_value),
         cmocka_unit_test(ett_ridge_beats_repeating_and_keeps_forecasts),
+        cmocka_unit_test(a_stopped_suite_keeps_the_rows_that_are_whole),
+        cmocka_unit_test(a_stopped_plant_suite_scores_no_part_of_its_episodes),
         cmocka_unit_test(skab_is_pinned_by_its_floors),
         cmocka_unit_test(cmapss_is_pinned_by_the_capped_truth),
         cmocka_unit_test(wrong_names_are_told),
