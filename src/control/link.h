@@ -38,6 +38,8 @@ GB_MUST gb_status gb_link_map_parse(const char *name,
                                     size_t size,
                                     gb_link_map **out);
 void gb_link_map_destroy(gb_link_map *map); /* NULL is fine */
+/* For links that sign nothing: GB_ERR_SCHEMA when the map has a key. */
+GB_MUST gb_status gb_link_map_without_key(const gb_link_map *map, const char *scheme);
 
 typedef struct gb_link_kind {
     const char *scheme; /* "udp" */

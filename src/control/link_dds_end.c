@@ -378,6 +378,7 @@ static gb_status open_end(gb_dds_end *end, dds_domainid_t domain)
 {
     const gb_plant_info *info = &end->map->info;
     bool machine = end->side == GB_DDS_MACHINE;
+    GB_TRY(gb_link_map_without_key(end->map, "dds"));
     GB_TRY(gb_dds_direction_bind(end->map, info->observation_streams, end->map->observations,
                                  info->observation_stream_count, machine ? &end->out : &end->in));
     GB_TRY(gb_dds_direction_bind(end->map, info->action_streams, end->map->actions,

@@ -523,6 +523,16 @@ gb_status gb_link_map_load(const char *path, gb_link_map **out)
     return status;
 }
 
+gb_status gb_link_map_without_key(const gb_link_map *map, const char *scheme)
+{
+    if (!map->key_path[0])
+        return GB_OK;
+    return gb_fail(GB_ERR_SCHEMA,
+                   "%s: key: a %s link signs nothing, so the key would protect nothing; leave it "
+                   "out, or use udp:// or shm://",
+                   map->path, scheme);
+}
+
 void gb_link_map_destroy(gb_link_map *map)
 {
     if (map)

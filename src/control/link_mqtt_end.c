@@ -239,6 +239,7 @@ static gb_status prepare(gb_mqtt_end *e, gb_link_map *map, bool machine)
 {
     const gb_plant_info *info = &map->info;
     e->map = map;
+    GB_TRY(gb_link_map_without_key(map, "mqtt"));
     GB_TRY(gb_link_text_create(map, machine, false, &e->in));
     GB_TRY(gb_link_text_create(map, !machine, true, &e->out));
     e->in_streams = machine ? info->action_streams : info->observation_streams;

@@ -514,6 +514,11 @@ static void addresses_and_topics_are_checked(void **state)
         assert_non_null(strstr(gb_error_message(), "/joint_states"));
         gb_link_map_destroy(map);
     }
+    gb_link_map *map = dds_arm_map("t", "a, b, c", "a, b, c");
+    map->key_path = "arm.key"; /* it would sign nothing */
+    assert_int_equal(gb_link_kind_dds.open("87", map, &link), GB_ERR_SCHEMA);
+    assert_non_null(strstr(gb_error_message(), "signs nothing"));
+    gb_link_map_destroy(map);
 }
 
 int main(int argc, char **argv)

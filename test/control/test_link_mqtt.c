@@ -337,6 +337,11 @@ static void wrong_addresses_are_refused(void **state)
                     "    topic: a/+/b\nactions:\n  - name: u\n    unit: N\n");
     assert_int_equal(gb_link_open(url, map.path, &link), GB_ERR_SCHEMA);
     remove_map(&map);
+    map = write_map("key: line.key\nname: m\nrate_hz: 10\nobservations:\n  - name: x\n    unit: N\n"
+                    "actions:\n  - name: u\n    unit: N\n"); /* it would sign nothing */
+    assert_int_equal(gb_link_open(url, map.path, &link), GB_ERR_SCHEMA);
+    assert_non_null(strstr(gb_error_message(), "signs nothing"));
+    remove_map(&map);
 }
 
 int main(void)
