@@ -71,7 +71,8 @@ static double get_value(const unsigned char *from)
 
 static size_t packet_bytes(uint64_t count, bool is_signed)
 {
-    return GB_PACKET_HEADER + (size_t)count * 8 + (is_signed ? GB_PACKET_MAC : 0) + GB_PACKET_CRC;
+    size_t more = is_signed ? GB_PACKET_CHALLENGE + GB_PACKET_MAC : 0;
+    return GB_PACKET_HEADER + (size_t)count * 8 + more + GB_PACKET_CRC;
 }
 
 size_t gb_packet_bytes(const gb_packet_form *form)
@@ -102,9 +103,14 @@ void gb_packet_write(const gb_packet_form *form,
     put64(out + 48, header->tick);
     put32(out + 56, form->count);
     unsigned char *at = out + GB_PACKET_HEADER;
-    for (uint32_t i = 0; i < form->count; i++, at += 8)
-        put_value(at, form->scale ? (values[i] - form->offset[i]) / form->scale[i] : values[i]);
+    for (uint32_t i = 0; i < form->count; i++, at += 8) {
+        double value = values ? values[i] : 0;
+        put_value(at, form->scale ? (value - form->offset[i]) / form->scale[i] : value);
+    }
     if (form->key) {
+        put64(at, header->challenge);
+        put64(at + 8, header->echo);
+        at += GB_PACKET_CHALLENGE;
         sign(form, out, (size_t)(at - out), at);
         at += GB_PACKET_MAC;
     }
@@ -153,9 +159,15 @@ gb_packet_verdict gb_packet_read(const gb_packet_form *form,
                                      .due_ns = (int64_t)get64(bytes + 40),
                                      .tick = get64(bytes + 48),
                                      .count = form->count};
-    if (out_header->sequence == 0 || out_header->session == 0)
+    if (out_header->session == 0 || (out_header->sequence == 0 && !form->key))
         return GB_PACKET_CORRUPT;
     const unsigned char *at = bytes + GB_PACKET_HEADER;
+    if (form->key) {
+        out_header->challenge = get64(at + (size_t)form->count * 8);
+        out_header->echo = get64(at + (size_t)form->count * 8 + 8);
+    }
+    if (out_header->sequence == 0)
+        return GB_PACKET_GREETING;
     for (uint32_t i = 0; values && i < form->count; i++, at += 8)
         values[i] = form->scale ? form->scale[i] * get_value(at) + form->offset[i] : get_value(at);
     return GB_PACKET_NEW;

@@ -7,12 +7,13 @@
 #include "control/link.h"
 
 enum {
-    GB_PACKET_HEADER = 64,  /* bytes before the values */
-    GB_PACKET_MAC = 16,     /* of a signed packet, after the values */
-    GB_PACKET_CRC = 4,      /* at the end */
-    GB_PACKET_KEY = 32,     /* of a shared key */
-    GB_PACKET_WINDOW = 1024 /* so many sequence numbers back, late packets and copies are told
-                               apart */
+    GB_PACKET_HEADER = 64,    /* bytes before the values */
+    GB_PACKET_CHALLENGE = 16, /* of a signed packet, after the values */
+    GB_PACKET_MAC = 16,       /* of a signed packet, after that */
+    GB_PACKET_CRC = 4,        /* at the end */
+    GB_PACKET_KEY = 32,       /* of a shared key */
+    GB_PACKET_WINDOW = 1024   /* so many sequence numbers back, late packets and copies are told
+                                 apart */
 };
 
 typedef enum gb_packet_kind {
@@ -28,6 +29,8 @@ typedef struct gb_packet_header {
     int64_t due_ns;    /* commands: valid from here on, by the same clock */
     uint64_t tick;     /* commands: the servo's; observations: of the command in force, 0: none */
     uint32_t count;    /* values */
+    uint64_t challenge, echo; /* of signed packets: what the other side is to echo, and its own; 0:
+                                 it was not heard yet */
 } gb_packet_header;
 
 /* What both sides agree on. */
@@ -41,18 +44,19 @@ typedef struct gb_packet_form {
 } gb_packet_form;
 
 size_t gb_packet_bytes(const gb_packet_form *form);
-/* Writes gb_packet_bytes(form) bytes; header->kind and count are the form's. */
+/* Writes gb_packet_bytes(form) bytes; header->kind and count are the form's; values NULL: zeros. */
 void gb_packet_write(const gb_packet_form *form,
                      const gb_packet_header *header,
                      const double *values,
                      unsigned char *out);
 
 typedef enum gb_packet_verdict {
-    GB_PACKET_NEW,      /* values are written */
-    GB_PACKET_REPEATED, /* came before */
-    GB_PACKET_LATE,     /* overtaken by a newer one */
-    GB_PACKET_CORRUPT,  /* not a packet, cut, a wrong checksum or signature */
-    GB_PACKET_MISSHAPEN /* a sound packet of another machine, map, kind or size */
+    GB_PACKET_NEW,       /* values are written */
+    GB_PACKET_REPEATED,  /* came before */
+    GB_PACKET_LATE,      /* overtaken by a newer one */
+    GB_PACKET_CORRUPT,   /* not a packet, cut, a wrong checksum or signature */
+    GB_PACKET_MISSHAPEN, /* a sound packet of another machine, map, kind or size */
+    GB_PACKET_GREETING   /* signed, and only tells its sender's challenge: no values */
 } gb_packet_verdict;
 
 /* Judges a packet by itself; values [count] only for GB_PACKET_NEW. */

@@ -39,9 +39,12 @@ gb_status gb_wire_end_open(gb_wire_open_fn open,
     if (!out->in_bytes || !out->out_bytes || !out->values)
         return GB_ERR_MEMORY;
     /* Not the seeded generator: two programs must not draw the same session. */
-    if (getrandom(&out->session, sizeof out->session, 0) != (ssize_t)sizeof out->session)
+    uint64_t drawn[2];
+    if (getrandom(drawn, sizeof drawn, 0) != (ssize_t)sizeof drawn)
         return gb_fail(GB_ERR_IO, "link \"%s\": the kernel gives no random number", address);
-    out->session |= 1;
+    out->session = drawn[0] | 1;
+    out->challenge = drawn[1] | 1;
+    out->greets = side == GB_WIRE_CONTROLLER; /* a machine speaks all the time */
     out->silence_ns = SILENT_TICKS * map->info.tick_ns + SILENCE_NS;
     return open(address, map, side, gb_packet_bytes(&observations), gb_packet_bytes(&commands),
                 &out->wire);
@@ -62,6 +65,27 @@ static bool interrupts(const gb_wire_end *end, const gb_packet_header *header, i
            now_ns - end->heard_ns < end->silence_ns;
 }
 
+/* With a key, who starts to speak must echo our challenge, so it has heard us since: a recording
+ * has not. Each challenge serves one session. */
+static gb_packet_verdict
+admit(gb_wire_end *end, const gb_packet_header *header, int64_t now_ns, int64_t *lost)
+{
+    bool starts = header->session != end->order.session;
+    if (interrupts(end, header, now_ns))
+        return GB_PACKET_LATE;
+    if (end->in.key && starts && header->echo != end->challenge) {
+        end->echo = header->challenge;
+        end->greet = end->greets;
+        return header->echo == 0 ? GB_PACKET_GREETING : GB_PACKET_LATE;
+    }
+    gb_packet_verdict verdict = gb_packet_arrange(&end->order, header, lost);
+    if (verdict == GB_PACKET_NEW) {
+        end->echo = header->challenge;
+        end->challenge += starts;
+    }
+    return verdict;
+}
+
 /* One message; true: it is the newest now and stands in end->values. */
 static bool
 take(gb_wire_end *end, size_t size, int64_t now_ns, gb_packet_header *header, uint32_t *faults)
@@ -72,8 +96,9 @@ take(gb_wire_end *end, size_t size, int64_t now_ns, gb_packet_header *header, ui
         size <= end->room ? gb_packet_read(&end->in, end->in_bytes, size, header, end->values)
                           : GB_PACKET_CORRUPT;
     if (verdict == GB_PACKET_NEW)
-        verdict = interrupts(end, header, now_ns) ? GB_PACKET_LATE
-                                                  : gb_packet_arrange(&end->order, header, &lost);
+        verdict = admit(end, header, now_ns, &lost);
+    else if (verdict == GB_PACKET_GREETING && !interrupts(end, header, now_ns))
+        end->echo = header->challenge;
     ADD(end->lost, lost);
     *faults |= lost > 0 ? GB_FAULT_LOST : 0;
     *faults |= session != 0 && end->order.session != session ? GB_FAULT_RESTART : 0;
@@ -93,12 +118,26 @@ take(gb_wire_end *end, size_t size, int64_t now_ns, gb_packet_header *header, ui
         ADD(end->misshapen, 1);
         *faults |= GB_FAULT_SHAPE;
         return false;
+    case GB_PACKET_GREETING:
+        return false;
     case GB_PACKET_CORRUPT:
         break;
     }
     ADD(end->corrupt, 1);
     *faults |= GB_FAULT_CORRUPT;
     return false;
+}
+
+/* Tells the other side our challenge before there is anything to command. */
+static void greet(gb_wire_end *end)
+{
+    gb_packet_header header = {.session = end->session,
+                               .time_ns = gb_clock_monotonic_ns(),
+                               .challenge = end->challenge,
+                               .echo = end->echo};
+    gb_packet_write(&end->out, &header, NULL, end->out_bytes);
+    (void)end->wire->ops->send(end->wire, end->out_bytes, gb_packet_bytes(&end->out));
+    end->greet = false;
 }
 
 bool gb_wire_end_receive(
@@ -120,6 +159,8 @@ bool gb_wire_end_receive(
         end->taken++;
         any = true;
     }
+    if (end->greet)
+        greet(end);
     return any;
 }
 
@@ -130,7 +171,9 @@ size_t gb_wire_end_pack(
                                .sequence = ++end->sequence,
                                .time_ns = time_ns,
                                .due_ns = due_ns,
-                               .tick = tick};
+                               .tick = tick,
+                               .challenge = end->challenge,
+                               .echo = end->echo};
     gb_packet_write(&end->out, &header, values, end->out_bytes);
     return gb_packet_bytes(&end->out);
 }

@@ -53,6 +53,8 @@ typedef struct gb_wire_end {
     gb_packet_form in, out;
     gb_packet_order order;
     uint64_t session, sequence;
+    uint64_t challenge, echo; /* signed: what a new sender must echo; what is echoed to it */
+    bool greets, greet;       /* this side does; a greeting is due */
     unsigned char *in_bytes, *out_bytes; /* in the map's arena */
     size_t room;                         /* of in_bytes */
     double *values;                      /* [in.count] a packet being judged */
