@@ -73,23 +73,30 @@ typedef struct gb_mobile_grid {
     float slowness[GB_MOBILE_CELLS];
 } gb_mobile_grid;
 
+typedef struct gb_mobile_front { /* a cell that was reached and is not settled */
+    float cost;
+    int cell;
+} gb_mobile_front;
+
 typedef struct gb_mobile_field {
     float cost[GB_MOBILE_CELLS]; /* to the goal; BLOCKED where none leads there */
     double goal_x, goal_y;
-    int heap[GB_MOBILE_CELLS], place[GB_MOBILE_CELLS], heap_count; /* work space */
+    gb_mobile_front heap[GB_MOBILE_CELLS]; /* work space */
+    int place[GB_MOBILE_CELLS], heap_count;
 } gb_mobile_field;
 
 void gb_mobile_grid_build(const gb_mobile_map *map, gb_mobile_grid *out);
 /* Sethian 1996, "A fast marching level set method for monotonically advancing fronts". */
 void gb_mobile_field_solve(const gb_mobile_grid *grid, double x, double y, gb_mobile_field *out);
-/* The same, as far as the place (until_x, until_y) and a little beyond; farther off costs are too
- * high or BLOCKED. */
-void gb_mobile_field_solve_to(const gb_mobile_grid *grid,
-                              double x,
-                              double y,
-                              double until_x,
-                              double until_y,
-                              gb_mobile_field *out);
+/* The same as far as the place (until_x, until_y) and a little beyond (farther off costs are too
+ * high or BLOCKED), from the field of a grid that was nowhere dearer: its costs below `kept_below`,
+ * at most the least of a cell that grew dearer, are taken as they are. */
+void gb_mobile_field_solve_again(const gb_mobile_field *known,
+                                 float kept_below,
+                                 const gb_mobile_grid *grid,
+                                 double until_x,
+                                 double until_y,
+                                 gb_mobile_field *out);
 double gb_mobile_field_cost(const gb_mobile_field *field, double x, double y);
 /* Walks length_m down the field from (x, y), or to the goal. */
 void gb_mobile_field_descend(const gb_mobile_field *field, double length_m, double *x, double *y);

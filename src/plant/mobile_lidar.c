@@ -8,12 +8,25 @@
 
 #define DEGREE 0.01745329251994329577
 #define TWO_PI 6.28318530717958647693
+/* Of numbers, without the care for NaN that makes fmin a call. */
+static inline double lesser(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static inline double greater(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 /* To where a ray leaves the floor. Inside, the larger bound of each axis is the exit. */
 static double cast_walls(double x, double y, double inverse_x, double inverse_y)
 {
-    double to_x = fmax((-GB_MOBILE_HALF_X_M - x) * inverse_x, (GB_MOBILE_HALF_X_M - x) * inverse_x);
-    double to_y = fmax((-GB_MOBILE_HALF_Y_M - y) * inverse_y, (GB_MOBILE_HALF_Y_M - y) * inverse_y);
-    return fmin(to_x, to_y);
+    double to_x =
+        greater((-GB_MOBILE_HALF_X_M - x) * inverse_x, (GB_MOBILE_HALF_X_M - x) * inverse_x);
+    double to_y =
+        greater((-GB_MOBILE_HALF_Y_M - y) * inverse_y, (GB_MOBILE_HALF_Y_M - y) * inverse_y);
+    return lesser(to_x, to_y);
 }
 
 /* The slab method; infinity when the ray misses. */
@@ -24,7 +37,8 @@ cast_rack(const gb_mobile_rack *rack, double x, double y, double inverse_x, doub
     double bx = (rack->x + rack->half_x - x) * inverse_x;
     double ay = (rack->y - rack->half_y - y) * inverse_y;
     double by = (rack->y + rack->half_y - y) * inverse_y;
-    double enter = fmax(fmin(ax, bx), fmin(ay, by)), leave = fmin(fmax(ax, bx), fmax(ay, by));
+    double enter = greater(lesser(ax, bx), lesser(ay, by)),
+           leave = lesser(greater(ax, bx), greater(ay, by));
     return enter <= leave && enter > 0.0 ? enter : INFINITY;
 }
 
@@ -69,10 +83,10 @@ void gb_mobile_cast(const gb_mobile_map *map,
     for (int i = 0; i < GB_MOBILE_BEAMS; i++) {
         double angle = heading_rad + i * DEGREE;
         double inverse_x = inverse(cos(angle)), inverse_y = inverse(sin(angle));
-        double range = fmin(GB_MOBILE_RANGE_M, cast_walls(x, y, inverse_x, inverse_y));
+        double range = lesser(GB_MOBILE_RANGE_M, cast_walls(x, y, inverse_x, inverse_y));
         for (int k = 0; k < map->rack_count; k++)
-            range = fmin(range, cast_rack(&map->racks[k], x, y, inverse_x, inverse_y));
-        ranges[i] = fmax(range, 0.0);
+            range = lesser(range, cast_rack(&map->racks[k], x, y, inverse_x, inverse_y));
+        ranges[i] = greater(range, 0.0);
     }
     for (int k = 0; k < circle_count; k++)
         cast_circle(&circles[k], x, y, heading_rad, ranges);

@@ -8,7 +8,8 @@
 
 #define RACK_LENGTH_M 2.0
 #define RACK_DEPTH_M 0.8
-#define BEYOND 3.0f /* cost up to which a field is exact around the place it was asked for */
+#define SETTLED (-2) /* a cell's place behind the heap */
+#define BEYOND 3.0f  /* cost up to which a field is exact around the place it was asked for */
 
 /* ---- layouts ----------------------------------------------------------------------------------
  */
@@ -136,40 +137,32 @@ void gb_mobile_grid_build(const gb_mobile_map *map, gb_mobile_grid *out)
     }
 }
 
-static void put(gb_mobile_field *field, int at, int cell)
+static void put(gb_mobile_field *field, int at, gb_mobile_front front)
 {
-    field->heap[at] = cell;
-    field->place[cell] = at;
+    field->heap[at] = front;
+    field->place[front.cell] = at;
 }
 
-static void sift_up(gb_mobile_field *field, int at)
+static void sift_up(gb_mobile_field *field, int at, gb_mobile_front front)
 {
-    int cell = field->heap[at];
-    while (at > 0 && field->cost[field->heap[(at - 1) / 2]] > field->cost[cell]) {
+    for (; at > 0 && field->heap[(at - 1) / 2].cost > front.cost; at = (at - 1) / 2)
         put(field, at, field->heap[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-    put(field, at, cell);
+    put(field, at, front);
 }
 
 static int pop(gb_mobile_field *field)
 {
-    int top = field->heap[0], cell = field->heap[--field->heap_count], at = 0;
-    for (;;) {
-        int child = 2 * at + 1;
-        if (child >= field->heap_count)
+    gb_mobile_front *heap = field->heap, front = heap[--field->heap_count];
+    int top = heap[0].cell, count = field->heap_count, at = 0;
+    for (int child; (child = 2 * at + 1) < count; at = child) {
+        child += child + 1 < count && heap[child + 1].cost < heap[child].cost;
+        if (heap[child].cost >= front.cost)
             break;
-        if (child + 1 < field->heap_count &&
-            field->cost[field->heap[child + 1]] < field->cost[field->heap[child]])
-            child++;
-        if (field->cost[field->heap[child]] >= field->cost[cell])
-            break;
-        put(field, at, field->heap[child]);
-        at = child;
+        put(field, at, heap[child]);
     }
-    if (field->heap_count > 0)
-        put(field, at, cell);
-    field->place[top] = -2; /* settled */
+    if (count > 0)
+        put(field, at, front);
+    field->place[top] = SETTLED;
     return top;
 }
 
@@ -177,12 +170,12 @@ static int pop(gb_mobile_field *field)
 static double
 upwind(const gb_mobile_field *field, int cell, int stride, bool has_low, bool has_high)
 {
-    double best = (double)GB_MOBILE_BLOCKED;
-    if (has_low)
-        best = fmin(best, (double)field->cost[cell - stride]);
-    if (has_high)
-        best = fmin(best, (double)field->cost[cell + stride]);
-    return best;
+    float best = GB_MOBILE_BLOCKED;
+    if (has_low && field->cost[cell - stride] < best)
+        best = field->cost[cell - stride];
+    if (has_high && field->cost[cell + stride] < best)
+        best = field->cost[cell + stride];
+    return (double)best;
 }
 
 /* |grad cost| = slowness, first order upwind. */
@@ -191,36 +184,49 @@ static void relax(const gb_mobile_grid *grid, gb_mobile_field *field, int i, int
     if (i < 0 || j < 0 || i >= GB_MOBILE_CELLS_X || j >= GB_MOBILE_CELLS_Y)
         return;
     int cell = j * GB_MOBILE_CELLS_X + i;
-    if (field->place[cell] == -2 || grid->slowness[cell] >= GB_MOBILE_BLOCKED)
+    if (field->place[cell] == SETTLED || grid->slowness[cell] >= GB_MOBILE_BLOCKED)
         return;
     double a = upwind(field, cell, 1, i > 0, i + 1 < GB_MOBILE_CELLS_X);
     double b = upwind(field, cell, GB_MOBILE_CELLS_X, j > 0, j + 1 < GB_MOBILE_CELLS_Y);
     double step = (double)grid->slowness[cell] * GB_MOBILE_CELL_M;
-    double cost = fmin(a, b) + step;
+    double cost = (a < b ? a : b) + step;
     if (fabs(a - b) < step)
         cost = 0.5 * (a + b + sqrt(2.0 * step * step - (a - b) * (a - b)));
     if ((float)cost >= field->cost[cell])
         return;
     field->cost[cell] = (float)cost;
-    if (field->place[cell] < 0)
-        put(field, field->heap_count++, cell);
-    sift_up(field, field->place[cell]);
+    sift_up(field, field->place[cell] < 0 ? field->heap_count++ : field->place[cell],
+            (gb_mobile_front){(float)cost, cell});
+}
+
+static void relax_around(const gb_mobile_grid *grid, gb_mobile_field *field, int cell)
+{
+    int i = cell % GB_MOBILE_CELLS_X, j = cell / GB_MOBILE_CELLS_X;
+    relax(grid, field, i - 1, j);
+    relax(grid, field, i + 1, j);
+    relax(grid, field, i, j - 1);
+    relax(grid, field, i, j + 1);
+}
+
+/* Settles cell after cell, cheapest first, until all are or the costs are BEYOND those of `until`.
+ */
+static void march(const gb_mobile_grid *grid, int until, gb_mobile_field *field)
+{
+    float limit = GB_MOBILE_BLOCKED;
+    if (until >= 0 && field->place[until] == SETTLED)
+        limit = field->cost[until] + BEYOND;
+    while (field->heap_count > 0) {
+        int cell = pop(field);
+        if (field->cost[cell] > limit)
+            break;
+        if (cell == until)
+            limit = field->cost[cell] + BEYOND;
+        relax_around(grid, field, cell);
+    }
 }
 
 void gb_mobile_field_solve(const gb_mobile_grid *grid, double x, double y, gb_mobile_field *out)
 {
-    gb_mobile_field_solve_to(grid, x, y, NAN, NAN, out);
-}
-
-void gb_mobile_field_solve_to(const gb_mobile_grid *grid,
-                              double x,
-                              double y,
-                              double until_x,
-                              double until_y,
-                              gb_mobile_field *out)
-{
-    int until = isnan(until_x) ? -1 : cell_of(until_x, until_y);
-    float limit = GB_MOBILE_BLOCKED;
     for (int i = 0; i < GB_MOBILE_CELLS; i++) {
         out->cost[i] = GB_MOBILE_BLOCKED;
         out->place[i] = -1;
@@ -230,19 +236,34 @@ void gb_mobile_field_solve_to(const gb_mobile_grid *grid,
     out->heap_count = 0;
     int goal = cell_of(x, y);
     out->cost[goal] = 0.0f;
-    put(out, out->heap_count++, goal);
-    while (out->heap_count > 0) {
-        int cell = pop(out);
-        if (out->cost[cell] > limit)
-            break;
-        if (cell == until)
-            limit = out->cost[cell] + BEYOND;
-        int i = cell % GB_MOBILE_CELLS_X, j = cell / GB_MOBILE_CELLS_X;
-        relax(grid, out, i - 1, j);
-        relax(grid, out, i + 1, j);
-        relax(grid, out, i, j - 1);
-        relax(grid, out, i, j + 1);
+    put(out, out->heap_count++, (gb_mobile_front){0.0f, goal});
+    march(grid, -1, out);
+}
+
+void gb_mobile_field_solve_again(const gb_mobile_field *known,
+                                 float kept_below,
+                                 const gb_mobile_grid *grid,
+                                 double until_x,
+                                 double until_y,
+                                 gb_mobile_field *out)
+{
+    for (int i = 0; i < GB_MOBILE_CELLS; i++) {
+        bool kept = known->cost[i] < kept_below;
+        out->cost[i] = kept ? known->cost[i] : GB_MOBILE_BLOCKED;
+        out->place[i] = kept ? SETTLED : -1;
     }
+    out->goal_x = known->goal_x;
+    out->goal_y = known->goal_y;
+    out->heap_count = 0;
+    int goal = cell_of(out->goal_x, out->goal_y);
+    if (out->place[goal] != SETTLED) {
+        out->cost[goal] = 0.0f;
+        put(out, out->heap_count++, (gb_mobile_front){0.0f, goal});
+    }
+    for (int i = 0; i < GB_MOBILE_CELLS; i++)
+        if (known->cost[i] < kept_below)
+            relax_around(grid, out, i);
+    march(grid, cell_of(until_x, until_y), out);
 }
 
 /* ---- reading a field --------------------------------------------------------------------------

@@ -37,9 +37,11 @@ static double path_distance(const gb_mobile_person *person, double x, double y)
     return hypot(dx - part * lx, dy - part * ly);
 }
 
-/* The known map, dearer around where a person is about to walk. */
-static void avoid(gb_mobile_grid *grid, const gb_mobile_person *person, double shun)
+/* The known map, dearer around where a person is about to walk. Lowers *changed to the cheapest of
+ * the cells that grew dearer. */
+static void avoid(gb_mobile *machine, const gb_mobile_person *person, double shun, float *changed)
 {
+    gb_mobile_grid *grid = &machine->plan_grid;
     double reach = SHUNNED_M + hypot(person->vx, person->vy) * PREDICTED_S;
     for (int j = 0; j < GB_MOBILE_CELLS_Y; j++) {
         double y = -GB_MOBILE_HALF_Y_M + (j + 0.5) * GB_MOBILE_CELL_M;
@@ -51,8 +53,10 @@ static void avoid(gb_mobile_grid *grid, const gb_mobile_person *person, double s
             if (fabs(x - person->x) > reach || *slowness >= GB_MOBILE_BLOCKED)
                 continue;
             double distance = path_distance(person, x, y);
-            if (distance < SHUNNED_M)
-                *slowness += (float)(shun * (1.0 - distance / SHUNNED_M));
+            if (distance >= SHUNNED_M)
+                continue;
+            *slowness += (float)(shun * (1.0 - distance / SHUNNED_M));
+            *changed = fminf(*changed, machine->route.cost[j * GB_MOBILE_CELLS_X + i]);
         }
     }
 }
@@ -63,6 +67,7 @@ static void plan(gb_mobile *machine, double aim[2], double *allowed)
     double elapsed_s = (double)machine->ticks * GB_MOBILE_TICK_S;
     double shun = SHUN * PATIENCE_S / fmax(elapsed_s, PATIENCE_S);
     machine->plan_grid = machine->grid;
+    float changed = GB_MOBILE_BLOCKED;
     *allowed = SPEED_M_S;
     for (int i = 0; i < machine->person_count; i++) {
         const gb_mobile_person *person = &machine->people[i];
@@ -70,11 +75,11 @@ static void plan(gb_mobile *machine, double aim[2], double *allowed)
             continue;
         double gap = gb_mobile_gap(machine, person) - GAP_RESERVE_M;
         if (gap < HEEDED_M)
-            avoid(&machine->plan_grid, person, shun);
+            avoid(machine, person, shun, &changed);
         *allowed = fmin(*allowed, gb_mobile_allowed_speed(gap));
     }
-    gb_mobile_field_solve_to(&machine->plan_grid, machine->goal[0], machine->goal[1], machine->x,
-                             machine->y, &machine->plan);
+    gb_mobile_field_solve_again(&machine->route, changed, &machine->plan_grid, machine->x,
+                                machine->y, &machine->plan);
     double x = machine->x, y = machine->y;
     gb_mobile_field_descend(&machine->plan, AIM_M, &x, &y);
     double c = cos(machine->heading_rad), s = sin(machine->heading_rad);

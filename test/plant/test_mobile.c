@@ -345,6 +345,46 @@ static void the_allowed_speed_leaves_room_to_stop(void **state)
 /* ---- teacher, pictures ------------------------------------------------------------------------
  */
 
+/* Where people stand around grows dearer: what is kept of the known field changes no bit of the
+ * plan. */
+static void a_field_solved_again_is_the_field(void **state)
+{
+    (void)state;
+    gb_plant *plant = new_plant();
+    gb_mobile *machine = machine_of(plant);
+    gb_mobile_field *whole = malloc(sizeof *whole);
+    assert_non_null(whole);
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        assert_int_equal(gb_plant_reset(plant, seed, NULL), GB_OK);
+        double cx = 12.0 * (double)gb_random_uniform(seed, 95, 0) - 6.0;
+        double cy = 7.0 * (double)gb_random_uniform(seed, 95, 1) - 3.5;
+        float kept = GB_MOBILE_BLOCKED;
+        machine->plan_grid = machine->grid;
+        for (int i = 0; i < GB_MOBILE_CELLS; i++) {
+            double x = (i % GB_MOBILE_CELLS_X + 0.5) * GB_MOBILE_CELL_M - GB_MOBILE_HALF_X_M;
+            double y = (i / GB_MOBILE_CELLS_X + 0.5) * GB_MOBILE_CELL_M - GB_MOBILE_HALF_Y_M;
+            double away = hypot(x - cx, y - cy);
+            if (seed == 0 || away > 1.5 || machine->grid.slowness[i] >= GB_MOBILE_BLOCKED)
+                continue; /* seed 0: nothing changes */
+            machine->plan_grid.slowness[i] += (float)(1.5 - away);
+            kept = fminf(kept, machine->route.cost[i]);
+        }
+        gb_mobile_field_solve(&machine->plan_grid, machine->goal[0], machine->goal[1], whole);
+        gb_mobile_field_solve_again(&machine->route, kept, &machine->plan_grid, machine->x,
+                                    machine->y, &machine->plan);
+        double here = gb_mobile_field_cost(whole, machine->x, machine->y);
+        int compared = 0;
+        for (int i = 0; i < GB_MOBILE_CELLS; i++)
+            if ((double)whole->cost[i] <= here) {
+                assert_true(machine->plan.cost[i] == whole->cost[i]);
+                compared++;
+            }
+        assert_true(compared > 100);
+    }
+    free(whole);
+    gb_plant_destroy(plant);
+}
+
 static void the_teacher_arrives(void **state)
 {
     (void)state;
@@ -429,6 +469,7 @@ int main(void)
         cmocka_unit_test(a_standing_robot_is_not_at_fault),
         cmocka_unit_test(racks_and_walls_are_hit),
         cmocka_unit_test(the_allowed_speed_leaves_room_to_stop),
+        cmocka_unit_test(a_field_solved_again_is_the_field),
         cmocka_unit_test(the_teacher_arrives),
         cmocka_unit_test(the_picture_fits),
         cmocka_unit_test(cameras_see_something),
