@@ -104,8 +104,11 @@ typedef struct gb_head_config {
     unsigned action_size_count;
     char *relative_to; /* flow: a stream of the (first) action stream's size; its actions are
                           predicted relative to this one's last value; NULL: absolute */
-    int prefix;        /* flow: a chunk may be continued: up to so many of its first rows are given
-                          (learned with so many given at random); 0: it was not learned */
+    char **relatives;  /* flow: the same for every action stream instead, [relative_count =
+                          action_count]; the word absolute: this one is not */
+    unsigned relative_count;
+    int prefix; /* flow: a chunk may be continued: up to so many of its first rows are given
+                   (learned with so many given at random); 0: it was not learned */
     int width, hidden, blocks, time_features; /* flow: the denoiser's sizes, say 256, 512, 4, 64 */
     int euler_steps;                          /* flow, at inference */
     float temperature;                        /* flow: start from temperature x noise */

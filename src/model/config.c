@@ -108,6 +108,7 @@ static const cyaml_schema_field_t head_fields[] = {
     LIST(action_sizes, action_size_count, gb_head_config, int_entry),
     INT(prefix, gb_head_config),
     TEXT(relative_to, gb_head_config, CYAML_FLAG_POINTER | OPTIONAL),
+    LIST(relatives, relative_count, gb_head_config, text_entry),
     INT(width, gb_head_config),
     INT(hidden, gb_head_config),
     INT(blocks, gb_head_config),

@@ -172,6 +172,7 @@ static int put_head(json_t *object, const gb_head_config *h)
     failed |= put_ints(object, "action_sizes", h->action_sizes, h->action_size_count);
     failed |= put_int(object, "prefix", h->prefix);
     failed |= put_text(object, "relative_to", h->relative_to);
+    failed |= put_texts(object, "relatives", h->relatives, h->relative_count);
     failed |= put_int(object, "width", h->width);
     failed |= put_int(object, "hidden", h->hidden);
     failed |= put_int(object, "blocks", h->blocks);

@@ -144,8 +144,9 @@ static void writing_keeps_every_value(void **state)
         "4,\n"
         "  rope_theta: 12345.678, dropout: 0.1}\n"
         "head: {kind: quantile, horizon: 9, quantiles: [.25, .5], shortcuts: 1, ridge: .3,\n"
-        "  evaluation_horizons: [3, 9], action: act, action_size: 3, relative_to: x, width: 5,\n"
-        "  hidden: 6, blocks: 2, time_features: 8, euler_steps: 3, temperature: .5, execute: 4,\n"
+        "  evaluation_horizons: [3, 9], action: act, action_size: 3, relative_to: x,\n"
+        "  relatives: [y, absolute], width: 5, hidden: 6, blocks: 2, time_features: 8, "
+        "euler_steps: 3, temperature: .5, execute: 4,\n"
         "  clip_low: -1, clip_high: 1}\n";
     gb_model_config *c = NULL, *copy = NULL;
     if (load(all, &c) != GB_OK)
@@ -161,7 +162,7 @@ static void writing_keeps_every_value(void **state)
     /* every key of the file is there */
     assert_int_equal(json_object_size(json_object_get(a, "codec")), 14);
     assert_int_equal(json_object_size(json_object_get(a, "backbone")), 8);
-    assert_int_equal(json_object_size(json_object_get(a, "head")), 18);
+    assert_int_equal(json_object_size(json_object_get(a, "head")), 19);
     json_decref(a);
     json_decref(b);
     gb_model_config_free(c);

@@ -4,7 +4,8 @@
  * noise and takes a few Euler steps, all of them in one graph.
  *
  * Actions are learned in units of their spread: (a_k - reference) / sigma_k for step k of the
- * chunk, where the reference is the last value of `relative_to`, or the mean action. */
+ * chunk, where the reference is the last value of another stream (`relative_to`, `relatives`), or
+ * the mean action. */
 #include "model/feed.h"
 #include "model/symmetry.h"
 
@@ -16,6 +17,8 @@ static const char *const targets[] = {"action", NULL};
 static const char *const starts[] = {"noise", "given", "is_given", NULL};
 static const char *const outputs[] = {"chunk", NULL};
 static const char statistics[] = "stats.action"; /* [2, horizon, action_size]: means, then sigmas */
+
+static const char absolute[] = "absolute"; /* in place of a name in `relatives` */
 
 #define ACTION_SIZE_MAX 256
 #define NOISE_STREAM 0x666c6f77u /* of gb_random, before the tick is mixed in */
@@ -35,6 +38,14 @@ const char *gb_action_stream_name(const gb_head_config *config, int stream)
 int gb_action_stream_size(const gb_head_config *config, int stream)
 {
     return config->action_count > 0 ? config->action_sizes[stream] : config->action_size;
+}
+
+/* The stream that actions of `stream` are counted from; NULL: they are absolute. */
+static const char *reference_stream(const gb_head_config *h, int stream)
+{
+    if (h->relative_count == 0)
+        return stream == 0 ? h->relative_to : NULL;
+    return strcmp(h->relatives[stream], absolute) == 0 ? NULL : h->relatives[stream];
 }
 
 static void fill_defaults(gb_model_config *config)
@@ -69,6 +80,13 @@ static gb_status check_actions(const gb_head_config *h, const gb_config_place *p
         return gb_config_fail(place, "head.action_sizes",
                               "has %u numbers, expected one for each of the %u actions",
                               h->action_size_count, h->action_count);
+    if (h->relative_to && h->relative_count > 0)
+        return gb_config_fail(place, "head.relatives",
+                              "is given beside relative_to; keep one of them");
+    if (h->relative_count > 0 && (int)h->relative_count != gb_action_stream_count(h))
+        return gb_config_fail(place, "head.relatives",
+                              "has %u names, expected one for each of the %d action streams",
+                              h->relative_count, gb_action_stream_count(h));
     for (unsigned i = 0; i < h->action_size_count; i++) {
         snprintf(key, sizeof key, "head.action_sizes[%u]", i);
         GB_TRY(gb_config_check_range(place, key, h->action_sizes[i], 1, ACTION_SIZE_MAX));
@@ -114,32 +132,40 @@ static gb_status check(const gb_model_config *config, const gb_config_place *pla
 static gb_status window(const gb_model_config *config, gb_window_plan *plan)
 {
     const gb_head_config *h = &config->head;
-    for (int i = 0; i < gb_action_stream_count(h); i++)
-        GB_TRY(gb_window_plan_add(plan, gb_action_stream_name(h, i), gb_action_stream_size(h, i), 0,
-                                  h->horizon, 0));
-    if (h->relative_to)
-        GB_TRY(gb_window_plan_add(plan, h->relative_to, gb_action_stream_size(h, 0), 1, 0, 0));
+    for (int i = 0; i < gb_action_stream_count(h); i++) {
+        const char *reference = reference_stream(h, i);
+        int size = gb_action_stream_size(h, i);
+        GB_TRY(gb_window_plan_add(plan, gb_action_stream_name(h, i), size, 0, h->horizon, 0));
+        if (reference)
+            GB_TRY(gb_window_plan_add(plan, reference, size, 1, 0, 0));
+    }
     plan->pad_end = GB_PAD_ALL;
     return GB_OK;
 }
 
 /* ---- actions in the model's units ------------------------------------------------------------ */
 
-/* How many of an action's first columns are counted from a reference. */
-static int relative_size(const gb_head_config *h)
+/* Is an action's column counted from a reference? */
+static bool is_relative(const gb_head_config *h, int64_t column)
 {
-    return h->relative_to ? gb_action_stream_size(h, 0) : 0;
+    int stream = 0;
+    for (; column >= gb_action_stream_size(h, stream); stream++)
+        column -= gb_action_stream_size(h, stream);
+    return reference_stream(h, stream) != NULL;
 }
 
-/* The point that actions are counted from; zeros without one. */
+/* The point that actions are counted from; zeros where they are absolute. */
 static void reference_of(const gb_head_config *h, const gb_window_view *view, float *out)
 {
-    const gb_window_part *part = h->relative_to ? gb_window_view_find(view, h->relative_to) : NULL;
     memset(out, 0, (size_t)h->action_size * sizeof *out);
-    for (int64_t r = 0; part && r < part->look_back; r++) /* a missing value: the one before */
-        for (int64_t i = 0; i < relative_size(h); i++)
-            if (isfinite(part->past[r * part->size + i]))
-                out[i] = part->past[r * part->size + i];
+    for (int s = 0; s < gb_action_stream_count(h); out += gb_action_stream_size(h, s), s++) {
+        const char *name = reference_stream(h, s);
+        const gb_window_part *part = name ? gb_window_view_find(view, name) : NULL;
+        for (int64_t r = 0; part && r < part->look_back; r++) /* a missing value: the one before */
+            for (int64_t i = 0; i < gb_action_stream_size(h, s); i++)
+                if (isfinite(part->past[r * part->size + i]))
+                    out[i] = part->past[r * part->size + i];
+    }
 }
 
 /* now [action_size]: row `row` of the recorded future; what is missing there stays. */
@@ -165,13 +191,16 @@ static void relative_chunk(const gb_model *model, const gb_window_view *view, fl
     memcpy(now, reference, sizeof now);
     if (symmetry)
         gb_symmetry_map_point(symmetry, reference, reference);
+    for (int64_t i = 0; i < size; i++)
+        if (!is_relative(h, i))
+            reference[i] = 0.0f; /* a map may move the origin */
     for (int64_t k = 0; k < h->horizon; k++, out += size) {
         take_row(h, view, k, now);
         memcpy(mapped, now, (size_t)size * sizeof *mapped);
         if (symmetry)
             gb_symmetry_map_point(symmetry, now, mapped);
         for (int64_t i = 0; i < size; i++)
-            out[i] = mapped[i] - (i < relative_size(h) ? reference[i] : 0.0f);
+            out[i] = mapped[i] - reference[i];
     }
 }
 
@@ -238,7 +267,7 @@ fit_spread(gb_model *model, gb_window_index *const *sources, int source_count, g
     float *mean = kept->data, *sigma = mean + count;
     double n = fmax((double)windows * (1.0 + model->config->codec.symmetry_count), 1.0);
     for (int64_t i = 0; i < count; i++) {
-        double center = i % h->action_size < relative_size(h) ? 0.0 : sums[i] / n;
+        double center = is_relative(h, i % h->action_size) ? 0.0 : sums[i] / n;
         double spread = sqrt(fmax(sums[count + i] / n - center * center, 0.0));
         mean[i] = (float)center;
         sigma[i] = spread > 1e-6 * (1.0 + fabs(center)) ? (float)spread : 1.0f;
