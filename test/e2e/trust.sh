@@ -1,25 +1,8 @@
 #!/usr/bin/env bash
 # Keys, labels, the audit log and anonymising, as people use them and misuse them.
-set -u
-genba=$1/genba source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$source" || exit 1
-failures=0
+# shellcheck source-path=SCRIPTDIR disable=SC2154
+. "$(dirname "$0")/expect.sh"
 unset GENBA_SITE GENBA_KEY
-
-# expect CODE "words that must appear" command...
-expect() {
-    local code=$1 words=$2
-    shift 2
-    "$@" >"$work/out" 2>&1
-    local got=$?
-    if [ $got -ne "$code" ] || ! grep -qF -- "$words" "$work/out"; then
-        echo "FAILED: $* gave $got (expected $code) without \"$words\":"
-        head -c 2000 "$work/out"
-        failures=$((failures + 1))
-    fi
-}
 
 for command in anonymise audit key; do
     expect 0 "example: " "$genba" $command --help
@@ -41,7 +24,7 @@ chmod 600 "$work/k2"
 ingest="$genba ingest data/nab --map examples/maps/nab.yaml"
 $ingest --to "$work/store" --residency JP >"$work/out" 2>&1
 code=$?
-[ $code -eq 0 ] || { echo "FAILED: ingest gave $code:"; cat "$work/out"; failures=$((failures + 1)); }
+[ $code -eq 0 ] || failed "ingest gave $code: $(cat "$work/out")"
 printf 'name: p\ndefault: keep\nrecording: {name: keep}\n' >"$work/keep.yaml"
 anonymise="$genba anonymise $work/store --policy $work/keep.yaml --key $work/k --to"
 expect 3 "does not say where it is" $anonymise "$work/copy"
@@ -52,7 +35,7 @@ expect 3 "lyon, is in FR" $anonymise "$work/copy"
 expect 0 '"refuse"' "$genba" audit list "$work/store" --json
 export GENBA_SITE="$work/jp.yaml"
 expect 0 "went to" $anonymise "$work/copy" --report "$work/r.html"
-grep -q "What is left to find" "$work/r.html" || { echo "FAILED: no report"; failures=$((failures + 1)); }
+grep -q "What is left to find" "$work/r.html" || failed "no report"
 expect 0 '"privacy"' $anonymise "$work/copy2" --json
 
 # ---- rescaled, and back
@@ -81,5 +64,4 @@ expect 3 "cut off" "$genba" audit verify "$work/store" --head "$head"
 cp "$work/log" "$log"
 expect 0 "is whole" "$genba" audit verify "$log"
 
-[ $failures -eq 0 ] && echo "all as expected"
-exit $failures
+finish
