@@ -116,11 +116,20 @@ typedef struct gb_head_config {
     float clip_low, clip_high; /* flow: actions are clipped to this box (equal: not clipped) */
 } gb_head_config;
 
+/* What a stream's numbers meant in training. */
+typedef struct gb_stream_unit {
+    char *stream, *unit;
+} gb_stream_unit;
+
 typedef struct gb_model_config {
     char *name;
     gb_codec_config codec;
     gb_backbone_config backbone;
     gb_head_config head;
+    gb_stream_unit *units; /* [unit_count] fitting on data fills it in; streams that are not named
+                              have no known unit */
+    unsigned unit_count;
+    float rate_hz; /* flow: actions a second in training; likewise; 0: not known */
 } gb_model_config;
 
 /* Loads a model config from a YAML or JSON file and fills in its defaults. Free with

@@ -2,6 +2,9 @@
  * and carries out the chunk it answers. */
 #include "genba/policy.h"
 
+#include "ingest/units.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,12 +147,67 @@ static gb_status check_actions(const gb_plant_info *plant, const gb_head_config 
         plant->name, names);
 }
 
+/* ---- what it was trained in ---------------------------------------------------------------------
+ */
+
+static const gb_plant_stream *
+find_stream(const gb_plant_stream *streams, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(streams[i].spec.name, name) == 0)
+            return &streams[i];
+    return NULL;
+}
+
+/* Other spellings of a unit are the same; what cannot be told is let pass. */
+static bool same_unit(const char *trained, const char *unit)
+{
+    double scale = 1.0, offset = 0.0;
+    if (!unit || !unit[0] || strcmp(trained, unit) == 0)
+        return true;
+    gb_status status = gb_unit_convert(trained, unit, &scale, &offset);
+    if (status != GB_OK)
+        return status != GB_ERR_MISMATCH;
+    return fabs(scale - 1.0) < 1e-9 && fabs(offset) < 1e-9;
+}
+
+static gb_status check_units(const gb_plant_info *plant, const gb_model_config *config)
+{
+    for (unsigned i = 0; i < config->unit_count; i++) {
+        const gb_stream_unit *u = &config->units[i];
+        const gb_plant_stream *both[] = {
+            find_stream(plant->observation_streams, plant->observation_stream_count, u->stream),
+            find_stream(plant->action_streams, plant->action_stream_count, u->stream)};
+        for (int k = 0; k < 2; k++)
+            if (both[k] && !same_unit(u->unit, both[k]->spec.unit))
+                return gb_fail(GB_ERR_MISMATCH,
+                               "the model was trained on stream \"%s\" in %s, machine %s has it in "
+                               "%s; say unit: %s in its map, with source_unit: what its messages "
+                               "hold",
+                               u->stream, u->unit, plant->name, both[k]->spec.unit, u->unit);
+    }
+    return GB_OK;
+}
+
+static gb_status check_rate(const gb_plant_info *plant, const gb_model_config *config)
+{
+    double rate_hz = 1e9 / (double)plant->period_ns, trained_hz = (double)config->rate_hz;
+    if (trained_hz == 0.0 || fabs(rate_hz - trained_hz) <= 0.01 * trained_hz)
+        return GB_OK;
+    return gb_fail(GB_ERR_MISMATCH,
+                   "the model was trained on %g actions a second, machine %s asks for %g; say "
+                   "action_rate_hz: %g in its map",
+                   trained_hz, plant->name, rate_hz, trained_hz);
+}
+
 static gb_status build(driver *d, const gb_model *model, gb_dtype compute)
 {
     gb_session_options options = gb_session_defaults();
     const gb_model_config *config = gb_model_get_config(model);
     const gb_head_config *head = &config->head;
     GB_TRY(check_actions(d->plant, head));
+    GB_TRY(check_units(d->plant, config));
+    GB_TRY(check_rate(d->plant, config));
     d->look_back = config->codec.look_back;
     d->horizon = head->horizon;
     GB_TRY(add_streams(d, model));

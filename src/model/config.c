@@ -121,11 +121,21 @@ static const cyaml_schema_field_t head_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t unit_fields[] = {
+    TEXT(stream, gb_stream_unit, CYAML_FLAG_POINTER),
+    TEXT(unit, gb_stream_unit, CYAML_FLAG_POINTER),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t unit_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, gb_stream_unit, unit_fields)};
+
 const cyaml_schema_field_t gb_model_config_fields[] = {
     TEXT(name, gb_model_config, CYAML_FLAG_POINTER | OPTIONAL),
     CYAML_FIELD_MAPPING("codec", CYAML_FLAG_DEFAULT, gb_model_config, codec, codec_fields),
     CYAML_FIELD_MAPPING("backbone", CYAML_FLAG_DEFAULT, gb_model_config, backbone, backbone_fields),
     CYAML_FIELD_MAPPING("head", CYAML_FLAG_DEFAULT, gb_model_config, head, head_fields),
+    LIST(units, unit_count, gb_model_config, unit_entry),
+    FLOAT(rate_hz, gb_model_config),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t config_schema = {
@@ -226,6 +236,9 @@ static gb_status check_filled(const gb_model_config *config, const gb_config_pla
     if (!head)
         return gb_config_fail(place, "head.kind", "this build has no head of this kind");
     GB_TRY(gb_config_check_range(place, "codec.look_back", config->codec.look_back, 1, 1 << 24));
+    if (!(config->rate_hz >= 0.0f && config->rate_hz <= 1e6f))
+        return gb_config_fail(place, "rate_hz", "is %g, expected actions a second, 0 to 1e6",
+                              (double)config->rate_hz);
     GB_TRY(codec->check(config, place));
     GB_TRY(check_backbone(config, place));
     return head->check(config, place);

@@ -184,6 +184,19 @@ static int put_head(json_t *object, const gb_head_config *h)
     return failed | put_float(object, "clip_high", h->clip_high);
 }
 
+static int put_units(json_t *object, const gb_model_config *config)
+{
+    json_t *list = json_array();
+    int failed = 0;
+    for (unsigned i = 0; i < config->unit_count; i++) {
+        json_t *unit = json_object();
+        failed |= put_text(unit, "stream", config->units[i].stream);
+        failed |= put_text(unit, "unit", config->units[i].unit);
+        failed |= json_array_append_new(list, unit);
+    }
+    return failed | put(object, "units", list);
+}
+
 /* json_* functions take NULL and report it, so one check at the end is enough. */
 json_t *gb_model_config_json(const gb_model_config *config)
 {
@@ -196,6 +209,9 @@ json_t *gb_model_config_json(const gb_model_config *config)
     failed |= put(object, "codec", codec);
     failed |= put(object, "backbone", backbone);
     failed |= put(object, "head", head);
+    if (config->unit_count > 0)
+        failed |= put_units(object, config);
+    failed |= put_float(object, "rate_hz", config->rate_hz);
     if (failed) {
         json_decref(object);
         return NULL;

@@ -178,7 +178,7 @@ gb_status gb_model_fit_statistics(gb_model *model,
         GB_TRY(codec->fit_statistics(model, sources, source_count, pool));
     if (head->fit_statistics)
         GB_TRY(head->fit_statistics(model, sources, source_count, pool));
-    return GB_OK;
+    return gb_units_learn(model, sources, source_count);
 }
 
 gb_status gb_model_fit_closed_form(gb_model *model,

@@ -97,6 +97,12 @@ GB_MUST gb_status gb_model_build_predict(const gb_model *model, gb_graph *graph,
 /* Appends the continuing graph of a token head: `rows` new tokens of one sequence. */
 GB_MUST gb_status gb_model_build_read(const gb_model *model, gb_graph *graph, int64_t rows);
 
+/* Notes in the config what units and rate the sources' streams have (units.c). What the config says
+ * already stays. */
+GB_MUST gb_status gb_units_learn(gb_model *model,
+                                 gb_window_index *const *sources,
+                                 int source_count);
+
 /* ---- scale of series (scale.c): where 1 is a stream's usual spread --------------------------- */
 #define GB_STREAM_IDENTITIES 64
 /* Stores mean and population sigma of every column of every recording that sources read. */

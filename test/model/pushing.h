@@ -94,6 +94,8 @@ static inline gb_recording *pushing_recording(uint64_t episode, const gb_plant_s
         spec.kind = GB_STREAM_VECTOR;
         spec.rank = 1;
         spec.shape[0] = sizes[s];
+        spec.unit = s == 2 ? "rad" : "px";
+        spec.rate_hz = 10;
         int stream;
         pushing_ok(gb_recording_builder_stream(builder, &spec, &stream));
     }
