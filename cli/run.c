@@ -155,7 +155,8 @@ static gb_status close_all(run *r, gb_status status)
         snprintf(first, sizeof first, "%s", gb_error_message());
     }
     const gb_blackbox_counts *logged = &r->outcome.logged;
-    if (status != GB_OK && r->blackbox && logged->ticks == 0 && logged->ticks_lost == 0)
+    if (status != GB_OK && box == GB_OK && r->blackbox && logged->ticks == 0 &&
+        logged->ticks_lost == 0)
         remove(r->asked->log); /* it never began: its name is free for the next try */
     gb_status view = r->view ? gb_view_close(r->view) : GB_OK;
     if (status == GB_OK && view != GB_OK) {

@@ -67,12 +67,25 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
+/* PATH.part becomes PATH, unless somebody has put something there meanwhile. */
+static gb_status take_name(const box_file *file)
+{
+    if (link(file->part, file->path) == 0) {
+        (void)unlink(file->part);
+        return GB_OK;
+    }
+    if (errno == EEXIST || gb_file_exists(file->path))
+        return gb_fail(GB_ERR_IO, "black box: %s exists by now and is not overwritten: %s is whole",
+                       file->path, file->part);
+    return rename(file->part, file->path) == 0 ? GB_OK : fail(file, "rename"); /* no links here */
+}
+
 static gb_status file_close(gb_bytes_out *out)
 {
     box_file *file = (box_file *)out;
     gb_status status = gb_box_file_sync(out);
-    if (status == GB_OK && rename(file->part, file->path) != 0)
-        status = fail(file, "rename");
+    if (status == GB_OK)
+        status = take_name(file);
     if (status == GB_OK)
         sync_folder(file->path);
     file_abandon(out);

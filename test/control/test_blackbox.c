@@ -304,6 +304,31 @@ static void test_kill_loses_a_second(void **state)
     assert_false(result.closed);
 }
 
+/* Somebody put a file there while the run went on: it stays, and so does the record. */
+static void test_nothing_is_overwritten_at_the_end(void **state)
+{
+    (void)state;
+    char path[128], found[8] = "";
+    box_servo servo;
+    gb_blackbox *box = NULL;
+    gb_blackbox_counts counts;
+    snprintf(path, sizeof path, "%s", path_of("taken.mcap"));
+    box_servo_begin(&servo);
+    gb_blackbox_options options = box_options(path, &servo.policy);
+    assert_int_equal(gb_blackbox_open(&options, &box), GB_OK);
+    box_run(&servo, box, 50);
+    assert_int_equal(gb_file_replace(path, "another", 7), GB_OK);
+    assert_int_equal(gb_blackbox_close(box, &counts), GB_ERR_IO);
+    assert_non_null(strstr(gb_error_message(), "exists by now"));
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(found, 1, sizeof found, file), 7);
+    fclose(file);
+    assert_memory_equal(found, "another", 7);
+    gb_box_reader *reader = open_box(path_of("taken.mcap.part"));
+    gb_box_reader_destroy(reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_the_envelope_is_the_one_in_force),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_kill_loses_a_second),
+        cmocka_unit_test(test_nothing_is_overwritten_at_the_end),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
