@@ -14,7 +14,7 @@ enum {
 
 struct gb_histogram {
     int64_t count, max_ns;
-    uint32_t cells[CELLS];
+    int64_t cells[CELLS]; /* 32 bits would be full after seven weeks at 1 kHz */
 };
 
 gb_status gb_histogram_create(gb_histogram **out)
