@@ -4,6 +4,7 @@
 #define GENBA_CLI_H
 
 #include "genba/base.h"
+#include "genba/store.h"
 #include "genba/train.h"
 
 #include <stdio.h>
@@ -94,6 +95,21 @@ bool is_run(const char *folder);
 /* Where the model is: `given` itself, or the model inside when `given` is a run folder.
  * GB_ERR_NOT_FOUND: a run whose training has not ended. */
 gb_status model_place(const char *given, char *out, size_t size);
+
+/* ---- a store to fill
+ * ------------------------------------------------------------------------------- */
+
+typedef struct filled {
+    gb_store *store; /* NULL: not open */
+    const char *path;
+    char made[PLACE_MAX]; /* the topmost folder that was made for it; "" it was there before */
+} filled;
+
+/* Opens the store at `path`; makes it when nothing is there. Close it also when this failed. */
+gb_status filled_open(filled *f, const char *path, const gb_store_options *options);
+/* done: the work was. Otherwise a store that was made here is taken back when it is still empty,
+ * and what is said to stay is whole. A zeroed one is fine. */
+void filled_close(filled *f, bool done);
 
 /* ---- progress
  * ------------------------------------------------------------------------------------ */

@@ -142,14 +142,6 @@ static gb_status read_into(const ingest_arguments *a,
     return status;
 }
 
-static gb_status open_store(const ingest_arguments *a, gb_pool *pool, gb_store **out)
-{
-    gb_store_options options = {.key_path = a->key, .pool = pool};
-    if (!gb_file_exists(a->store))
-        GB_TRY(gb_store_init(a->store, a->key != NULL, &options));
-    return gb_store_open(a->store, &options, out);
-}
-
 static int run_ingest(int argc, char **argv)
 {
     ingest_arguments a = {0};
@@ -181,7 +173,7 @@ static int run_ingest(int argc, char **argv)
         return EXIT_USAGE;
     }
     gb_stream_map *map = NULL;
-    gb_store *store = NULL;
+    filled to = {0};
     gb_pool *pool = NULL;
     gb_ingest_report report = {0};
     int64_t started_ns = gb_clock_monotonic_ns();
@@ -189,16 +181,16 @@ static int run_ingest(int argc, char **argv)
     if (status == GB_OK)
         status = pool_for(a.threads, &pool);
     if (status == GB_OK)
-        status = open_store(&a, pool, &store);
+        status = filled_open(&to, a.store, &(gb_store_options){.key_path = a.key, .pool = pool});
     if (status == GB_OK)
-        status = read_into(&a, map, pool, store, &report);
+        status = read_into(&a, map, pool, to.store, &report);
     double seconds = (double)(gb_clock_monotonic_ns() - started_ns) / 1e9;
     if (status == GB_OK && a.json)
         print_json(&report, gb_stream_map_name(map), seconds);
-    else if (store && !a.json && report.files + report.files_before > 0 &&
+    else if (to.store && !a.json && report.files + report.files_before > 0 &&
              (status == GB_OK || status == GB_ERR_INTERRUPTED))
         print_report(&report, a.store, seconds);
-    gb_store_close(store);
+    filled_close(&to, status == GB_OK);
     gb_pool_destroy(pool);
     gb_stream_map_destroy(map);
     if (status != GB_OK)

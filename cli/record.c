@@ -61,14 +61,6 @@ static void print_counts(const gb_record_counts *c, const char *store, bool json
     printf("look at it:  genba inspect %s\n", store);
 }
 
-static gb_status open_store(const char *path, const char *key, gb_store **out)
-{
-    gb_store_options options = {.key_path = key};
-    if (!gb_file_exists(path))
-        GB_TRY(gb_store_init(path, key != NULL, &options));
-    return gb_store_open(path, &options, out);
-}
-
 /* ---- a plant's teacher
  * -------------------------------------------------------------------------- */
 
@@ -104,19 +96,23 @@ static void print_demonstrations(const gb_demonstrate_options *options,
 static gb_status
 record_teacher(gb_demonstrate_options *options, const char *store_path, const char *key, bool json)
 {
-    gb_store *store = NULL;
+    const gb_store_options store_options = {.key_path = key};
+    filled to = {0};
     gb_demonstrate_counts counts = {0};
     progress bar = progress_start(json);
     options->progress = progress_work;
     options->progress_context = &bar;
     options->stop = stop_flag();
     GB_TRY(gb_plant_demonstrate_check(options)); /* before a store is made */
-    GB_TRY(open_store(store_path, key, &store));
+    gb_status status = filled_open(&to, store_path, &store_options);
     int64_t start_ns = gb_clock_monotonic_ns();
-    gb_status status = gb_plant_demonstrate_into_store(options, store, &counts);
+    if (status == GB_OK)
+        status = gb_plant_demonstrate_into_store(options, to.store, &counts);
     double wall_s = (double)(gb_clock_monotonic_ns() - start_ns) * 1e-9;
     progress_close(&bar);
-    gb_store_close(store);
+    filled_close(&to, status == GB_OK && counts.kept > 0);
+    if (status == GB_OK && counts.kept == 0) /* Ctrl-C came before the first whole one */
+        return gb_fail(GB_ERR_INTERRUPTED, "stopped before an episode was whole; nothing was kept");
     if (status == GB_OK)
         print_demonstrations(options, &counts, store_path, wall_s, json);
     return status;
@@ -134,16 +130,17 @@ static int record_broker(gb_record_options *record,
     record_view view = {.json = json, .terminal = progress_start(json).terminal};
     gb_record_listener listener = {&view, show_progress, show_note, stop_flag()};
     gb_stream_map *map = NULL;
-    gb_store *store = NULL;
+    const gb_store_options store_options = {.key_path = key};
+    filled to = {0};
     gb_record_counts counts = {0};
     gb_status status = map_path ? gb_stream_map_load(map_path, &map) : GB_OK;
     if (status == GB_OK)
-        status = open_store(store_path, key, &store);
+        status = filled_open(&to, store_path, &store_options);
     if (status == GB_OK)
-        status = gb_record_mqtt(record, map, &listener, store, &counts);
+        status = gb_record_mqtt(record, map, &listener, to.store, &counts);
     if (view.open)
         fputs("\r\033[K", stderr);
-    gb_store_close(store);
+    filled_close(&to, status == GB_OK);
     gb_stream_map_destroy(map);
     if (status != GB_OK)
         return fail_with(status);

@@ -153,6 +153,10 @@ GB_API GB_MUST gb_status gb_file_writer_commit(gb_file_writer *writer); /* frees
 GB_API void gb_file_writer_abandon(gb_file_writer *writer);             /* NULL is fine */
 /* Creates a folder and its parents; fine when it is there. */
 GB_API GB_MUST gb_status gb_folder_create(const char *path);
+/* The topmost folder that gb_folder_create would make for `path`, "" when all of it is there: where
+ * only a is there, a/b of a/b/c. For those who may have to take it back. GB_ERR_ARGUMENT: longer
+ * than size. */
+GB_API GB_MUST gb_status gb_folder_missing(const char *path, char *out, size_t size);
 GB_API bool gb_file_exists(const char *path);
 
 #define GB_HASH_BYTES 32

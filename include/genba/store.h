@@ -124,7 +124,13 @@ GB_API GB_MUST gb_status gb_store_open(const char *path,
                                        const gb_store_options *options,
                                        gb_store **out);
 GB_API void gb_store_close(gb_store *store); /* NULL is fine */
-GB_API bool gb_store_is(const char *path);   /* is there a store at this path? */
+/* Takes back a closed store that was made for work of which nothing came: removes what
+ * gb_store_init put there, also when it failed half-way, and the empty folders above it up to
+ * `first`, which gb_folder_missing named before ("": it was there before, nothing is done). True:
+ * it is gone. A store that holds a recording, rejects or any file of another's stays whole: false.
+ */
+GB_API bool gb_store_unmake(const char *path, const char *first);
+GB_API bool gb_store_is(const char *path); /* is there a store at this path? */
 GB_API const char *gb_store_path(const gb_store *store);
 /* The head of its audit log as the catalogue knows it, which may be a few lines old. */
 GB_API GB_MUST gb_status gb_store_audit_head(gb_store *store, gb_audit_head *out);

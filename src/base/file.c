@@ -201,6 +201,25 @@ gb_status gb_folder_create(const char *path)
     return GB_OK;
 }
 
+gb_status gb_folder_missing(const char *path, char *out, size_t size)
+{
+    size_t length = strlen(path);
+    if (length >= size)
+        return gb_fail(GB_ERR_ARGUMENT, "the name %.64s... is longer than %zu bytes", path,
+                       size - 1);
+    memcpy(out, path, length + 1);
+    for (size_t i = 1; i <= length; i++) {
+        if (path[i] != '/' && path[i] != 0)
+            continue;
+        out[i] = 0;
+        if (!gb_file_exists(out))
+            return GB_OK;
+        out[i] = path[i];
+    }
+    *out = 0;
+    return GB_OK;
+}
+
 /* ---- writing ---- */
 
 static void free_writer(gb_file_writer *writer)

@@ -21,5 +21,17 @@ cp examples/grasp.yaml "$work"
 expect 3 "starts at the recipe's folder" "$genba" train "$work/grasp.yaml" --steps 2 --out "$work/no"
 expect 3 "grasp, mobile" "$genba" record gasp --teacher --to "$work/no.store"
 [ ! -e "$work/no.store" ] || failed "a wrong name left a store"
+# Nothing comes of it: the store and the folders made for it are gone; what was there before is not.
+mkdir "$work/there"
+expect 3 "the teacher succeeded in 0 of 20" "$genba" record grasp --teacher --episodes 1 --noise 1 --to "$work/there/new/no.store/"
+[ -d "$work/there" ] && [ ! -e "$work/there/new" ] || failed "a teacher that failed left $(find "$work/there")"
+expect 4 "nowhere.yaml" env GENBA_SITE=nowhere.yaml "$genba" record grasp --teacher --episodes 1 --to "$work/no.store"
+expect 4 "nokey" "$genba" record grasp --teacher --episodes 1 --key "$work/nokey" --to "$work/no.store"
+expect 130 "nothing was kept" timeout --foreground --preserve-status -s INT 3 \
+    "$genba" record mobile --teacher --noise 1 --episodes 1000 --to "$work/no.store"
+expect 3 "" "$genba" ingest "$work/there" --map examples/maps/nab.yaml --to "$work/no.store"
+[ ! -e "$work/no.store" ] || failed "a command that failed left a store: $(find "$work/no.store")"
+expect 3 "the teacher succeeded in 0 of 20" "$genba" record grasp --teacher --episodes 1 --noise 1 --seed 50 --to "$work/grasp.store"
+expect 0 "2 recordings" "$genba" inspect "$work/grasp.store"
 
 finish

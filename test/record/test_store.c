@@ -512,11 +512,57 @@ static void keeps_secrets(void **state)
     gb_store_close(store);
 }
 
+/* ---- made for nothing ---- */
+
+static void empty_is_taken_back_and_only_that(void **state)
+{
+    (void)state;
+    char above[80], deep[96], file[128], missing[128];
+    snprintf(above, sizeof above, "%s/above", folder);
+    snprintf(deep, sizeof deep, "%s/more/store//", above);
+    expect_ok(gb_folder_missing(deep, missing, sizeof missing));
+    assert_string_equal(missing, above);
+    expect_ok(gb_store_init(deep, false, NULL));
+    assert_false(gb_store_unmake(deep, "")); /* it was there before */
+    assert_true(gb_store_is(deep));
+    snprintf(file, sizeof file, "%s/more/store/notes.txt", above);
+    expect_ok(gb_file_replace(file, "mine", 4));
+    assert_false(gb_store_unmake(deep, missing)); /* another's file is in it */
+    assert_true(gb_store_is(deep));
+    unlink(file);
+    snprintf(file, sizeof file, "%s/notes.txt", above);
+    expect_ok(gb_file_replace(file, "mine", 4));
+    assert_true(gb_store_unmake(deep, missing));
+    assert_true(gb_file_exists(file)); /* and the folder it lies in stays */
+    snprintf(file, sizeof file, "%s/more", above);
+    assert_false(gb_file_exists(file));
+    expect_ok(gb_folder_missing(folder, missing, sizeof missing));
+    assert_string_equal(missing, "");
+    assert_int_equal(gb_folder_missing(deep, missing, 8), GB_ERR_ARGUMENT);
+}
+
+static void a_store_with_something_in_it_is_not_taken_back(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a"};
+    char missing[128];
+    expect_ok(gb_folder_missing(store_path, missing, sizeof missing));
+    gb_store *store = open_store();
+    expect_ok(ingest_names(store, "first.csv", names, 1, 5));
+    gb_store_close(store);
+    assert_false(gb_store_unmake(store_path, missing));
+    store = open_store();
+    assert_int_equal(expect_whole(store).recordings, 1);
+    gb_store_close(store);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
         TEST(gives_back_what_went_in),
+        TEST(empty_is_taken_back_and_only_that),
+        TEST(a_store_with_something_in_it_is_not_taken_back),
         TEST(lists_what_matches),
         TEST(refuses_names_that_are_taken),
         TEST(takes_names_of_any_kind),
