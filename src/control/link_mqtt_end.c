@@ -5,9 +5,12 @@
 #ifdef GENBA_WITH_MOSQUITTO
 
 #include <math.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define ADD(count, n) atomic_fetch_add_explicit(&(count), (n), memory_order_relaxed)
 #define GET(count) atomic_load_explicit(&(count), memory_order_relaxed)
@@ -16,6 +19,7 @@ enum {
     KEEPALIVE_S = 5,
     RECONNECT_LEAST_S = 1,
     RECONNECT_MOST_S = 4,
+    UNACKNOWLEDGED_MS = 1000,
     LATE_MOST = 16, /* so many old sequence numbers in a row: the sender counts anew */
     PASSWORD_MOST = 4096
 };
@@ -148,9 +152,17 @@ static void on_message(struct mosquitto *client, void *context, const struct mos
             take(e, i, m->payload, (size_t)m->payloadlen);
 }
 
+/* Bytes that nobody acknowledges wait in the kernel, and would come when the network does. */
+static void give_up_early(struct mosquitto *client)
+{
+    unsigned ms = UNACKNOWLEDGED_MS;
+    (void)setsockopt(mosquitto_socket(client), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+}
+
 static void on_connect(struct mosquitto *client, void *context, int code)
 {
     gb_mqtt_end *e = context;
+    give_up_early(client);
     for (int i = 0; code == 0 && i < gb_link_text_topics(e->in); i++)
         if (mosquitto_subscribe(client, NULL, e->in_topics[i].name, 0) != MOSQ_ERR_SUCCESS)
             mosquitto_reconnect_async(client);

@@ -3,6 +3,7 @@
 #include "link_fixture.h"
 #include "no_malloc.h"
 
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -209,6 +210,23 @@ static void messages_pass_both_ways(void **state)
     remove_map(&map);
 }
 
+/* Of this process's connections to the broker: how many give up what nobody acknowledges for a
+ * second. Else commands of up to ten seconds would wait in the kernel for the network to return. */
+static int impatient_connections(int port)
+{
+    int found = 0;
+    for (int fd = 3; fd < 1024; fd++) {
+        struct sockaddr_in peer;
+        socklen_t size = sizeof peer, bytes = sizeof(unsigned);
+        unsigned ms = 0;
+        if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == port &&
+            getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &bytes) == 0)
+            found += ms > 0 && ms <= 1000;
+    }
+    return found;
+}
+
 static void a_lost_broker_is_found_again(void **state)
 {
     (void)state;
@@ -228,6 +246,7 @@ static void a_lost_broker_is_found_again(void **state)
     OK(gb_link_open(url, map.path, &link));
     client_open(&c, port, "plant/setpoint");
     publish_until_heard(&c, link, &s, "1");
+    assert_int_equal(impatient_connections(port), 1);
     client_close(&c);
     stop_broker(child);
     long before = allocations;
@@ -244,6 +263,7 @@ static void a_lost_broker_is_found_again(void **state)
     wait_ms(50);
     assert_int_equal(c.heard, 0); /* no command of before comes now */
     publish_until_heard(&c, link, &s, "2");
+    assert_int_equal(impatient_connections(port), 1);
     link->ops->send(link, command, 1000, 0);
     for (int i = 0; i < 5000 && !c.heard; i++)
         wait_ms(1);
