@@ -307,6 +307,45 @@ static void what_is_read_is_whole(void **state)
     pair_close(&p);
 }
 
+/* A program of the same user writes anything anywhere: nothing of it is believed or followed out of
+ * the memory, and the link goes on afterwards. */
+static void garbage_is_not_believed(void **state)
+{
+    (void)state;
+    pair p;
+    pair_open(&p, small_map);
+    char path[128];
+    struct stat about;
+    snprintf(path, sizeof path, "/%s", p.name);
+    int file = shm_open(path, O_RDWR, 0);
+    assert_true(file >= 0 && fstat(file, &about) == 0);
+    size_t words = (size_t)about.st_size / 8;
+    uint64_t *memory = mmap(NULL, words * 8, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    assert_true(memory != MAP_FAILED);
+    double values[SMALL_SEEN] = {7}, command[SMALL_DONE] = {0};
+    for (uint64_t n = 0; n < 20000; n++) {
+        uint64_t at = gb_random_u64(5, 0, n) % words, bits = gb_random_u64(5, 1, n);
+        memory[at] = bits >> bits % 64; /* all sizes of numbers */
+        if (n % 3 == 0)
+            memory[gb_random_u64(5, 2, n) % 64] = bits >> bits % 64; /* most of all the heads */
+        if (n % 5 == 0)
+            machine_send(p.machine, values, (int64_t)n);
+        p.link->ops->receive(p.link, &p.seen.observation);
+        p.link->ops->send(p.link, command, n, 0);
+        assert_true(p.seen.values[0] == 0 || p.seen.values[0] == 7);
+        assert_false(p.seen.observation.faults & GB_FAULT_SHAPE);
+    }
+    values[0] = 8;
+    for (int i = 0; i < 40 && p.seen.values[0] != 8; i++) {
+        machine_send(p.machine, values, 20000 + i);
+        p.link->ops->receive(p.link, &p.seen.observation);
+    }
+    assert_true(p.seen.values[0] == 8);
+    munmap(memory, words * 8);
+    close(file);
+    pair_close(&p);
+}
+
 static void a_plant_is_served(void **state)
 {
     (void)state;
@@ -338,6 +377,7 @@ int main(void)
         cmocka_unit_test(who_does_not_fit_is_refused),
         cmocka_unit_test(nothing_is_allocated),
         cmocka_unit_test(what_is_read_is_whole),
+        cmocka_unit_test(garbage_is_not_believed),
         cmocka_unit_test(a_plant_is_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
