@@ -18,6 +18,8 @@ enum {
     NOTES = 2
 };
 
+#define LOOK_NS INT64_C(1000000000) /* between two looks at the black box */
+
 typedef struct threads {
     gb_loop *loop;
     pthread_t servo, pilot;
@@ -27,6 +29,7 @@ typedef struct threads {
     sem_t over;  /* from the servo: the episode is over */
     sem_t look;  /* to the pilot: there is a new history */
     atomic_bool leave;
+    bool box_failed; /* and it was said */
     gb_loop_end end;
     int64_t start_ns;
     int64_t servo_faults, pilot_faults;
@@ -37,6 +40,18 @@ static void wait_for(sem_t *semaphore)
 {
     while (sem_wait(semaphore) != 0 && errno == EINTR)
         ;
+}
+
+/* Whether it was posted before the instant. */
+static bool posted_until(sem_t *semaphore, int64_t instant_ns)
+{
+    struct timespec instant = {.tv_sec = instant_ns / 1000000000,
+                               .tv_nsec = instant_ns % 1000000000};
+    int failure;
+    do
+        failure = sem_clockwait(semaphore, CLOCK_MONOTONIC, &instant);
+    while (failure != 0 && errno == EINTR);
+    return failure == 0;
 }
 
 /* ---- servo --------------------------------------------------------------------------------------
@@ -93,18 +108,6 @@ static void *servo_main(void *context)
 /* ---- pilot --------------------------------------------------------------------------------------
  */
 
-/* Whether a new history was announced before the instant. */
-static bool waited_until(threads *t, int64_t instant_ns)
-{
-    struct timespec instant = {.tv_sec = instant_ns / 1000000000,
-                               .tv_nsec = instant_ns % 1000000000};
-    int failure;
-    do
-        failure = sem_clockwait(&t->look, CLOCK_MONOTONIC, &instant);
-    while (failure != 0 && errno == EINTR);
-    return failure == 0;
-}
-
 /* Waits for a new history. Shortly before the one that a decision is due on, the policy is warmed,
  * and then the core is kept until it has come, for as long again at most. */
 static void wait_for_history(threads *t)
@@ -114,7 +117,7 @@ static void wait_for_history(threads *t)
         wait_for(&t->look);
         return;
     }
-    if (waited_until(t, due_ns - lead_ns))
+    if (posted_until(&t->look, due_ns - lead_ns))
         return;
     gb_pilot_warm(t->loop->pilot);
     while (gb_clock_monotonic_ns() < due_ns + lead_ns)
@@ -172,13 +175,30 @@ static gb_status start(threads *t)
     return GB_OK;
 }
 
+/* Until the servo is through with an episode. Whoever waits for days shall not learn at the end
+ * that nothing was recorded. */
+static void wait_for_servo(threads *t)
+{
+    const gb_blackbox *box = t->loop->options.blackbox;
+    gb_blackbox_counts counts;
+    while (!posted_until(&t->over, gb_clock_monotonic_ns() + LOOK_NS)) {
+        if (!box || t->box_failed)
+            continue;
+        gb_blackbox_counts_now(box, &counts);
+        t->box_failed = counts.status != GB_OK;
+        if (t->box_failed)
+            gb_loop_note(t->loop, "the black box cannot write any more (is the disk full?): from "
+                                  "here on nothing of this run is recorded");
+    }
+}
+
 static gb_status run_episodes(threads *t)
 {
     for (int episode = 0;; episode++) {
         t->start_ns = gb_clock_monotonic_ns() + t->loop->machine.tick_ns;
         GB_TRY(gb_loop_begin(t->loop, episode, t->start_ns));
         sem_post(&t->go);
-        wait_for(&t->over);
+        wait_for_servo(t);
         if (!gb_loop_next(t->loop, episode, t->end))
             return GB_OK;
     }
