@@ -45,9 +45,9 @@ static void take_tick(gb_view *view, const gb_tick *record)
         while (fresh && view->kept.count == view->kept.capacity) {
             int before = view->kept.count;
             gb_view_trace_halve(&view->kept);
-            view->kept_ns *= 2;
             if (view->kept.count == before) /* every bucket an episode: the oldest goes */
                 break;
+            view->kept_ns *= 2;
         }
         gb_view_trace_add(&view->kept, &tick, view->values, fresh);
     }

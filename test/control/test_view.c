@@ -375,6 +375,29 @@ static void report_keeps_spikes(void **state)
     rmdir(folder);
 }
 
+/* More episodes than buckets, which cannot be united: the oldest go, and the length of a bucket has
+ * nothing to do with it. */
+static void report_of_many_episodes(void **state)
+{
+    (void)state;
+    char folder[64], path[100];
+    temporary(folder);
+    snprintf(path, sizeof path, "%s/report.html", folder);
+    gb_view *view = open_view(-1, path);
+    for (uint64_t i = 0; i < 2500; i++) {
+        record r = made_up(i);
+        r.head.episode = (uint32_t)i;
+        gb_view_tick(view, &r.head);
+    }
+    assert_int_equal(gb_view_close(view), GB_OK);
+    json_t *data = report_data(path);
+    assert_int_equal(json_array_size(json_object_get(data, "rows")), 2000);
+    assert_true(json_number_value(json_object_get(data, "kept")) == 0.01);
+    json_decref(data);
+    unlink(path);
+    rmdir(folder);
+}
+
 static void report_is_whole_or_absent(void **state)
 {
     (void)state;
@@ -540,6 +563,7 @@ int main(void)
         cmocka_unit_test(stalled_readers_cost_nothing),
         cmocka_unit_test(full_ring_is_counted),
         cmocka_unit_test(report_keeps_spikes),
+        cmocka_unit_test(report_of_many_episodes),
         cmocka_unit_test(report_is_whole_or_absent),
         cmocka_unit_test(other_machines_are_shown),
         cmocka_unit_test(a_report_without_a_place_is_refused_at_once),
