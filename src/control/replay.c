@@ -223,13 +223,26 @@ static gb_status replay_records(replay *r)
     }
 }
 
+/* Texts of a file are printed beside what was found out about it: what moves a terminal's cursor is
+ * a question mark (C1 controls are two bytes, 0xc2 before them). */
+static void copy_text(char *to, size_t room, const char *from)
+{
+    snprintf(to, room, "%s", from);
+    for (unsigned char *c = (unsigned char *)to; *c; c++) {
+        if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+            c[0] = c[1] = '?';
+        if (*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    }
+}
+
 static void describe(replay *r, const char *model_hash_hex)
 {
     gb_replay_result *result = &r->result;
     const gb_box_header *h = r->header;
-    snprintf(result->model_name, sizeof result->model_name, "%s", h->model_name);
-    snprintf(result->model_hash, sizeof result->model_hash, "%s", h->model_hash);
-    snprintf(result->machine_name, sizeof result->machine_name, "%s", h->machine_name);
+    copy_text(result->model_name, sizeof result->model_name, h->model_name);
+    copy_text(result->model_hash, sizeof result->model_hash, h->model_hash);
+    copy_text(result->machine_name, sizeof result->machine_name, h->machine_name);
     result->compute = h->compute;
     result->same_model =
         model_hash_hex && model_hash_hex[0] && strcmp(model_hash_hex, h->model_hash) == 0;

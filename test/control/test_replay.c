@@ -74,6 +74,29 @@ static void test_same_model_same_bits(void **state)
     assert_false(result.same_model);
 }
 
+/* What a file says is printed on people's terminals, beside what was found out about it: it may not
+ * look like that. */
+static void test_texts_of_a_file_stay_on_their_line(void **state)
+{
+    (void)state;
+    char path[128];
+    gb_replay_result result;
+    gb_blackbox *box = NULL;
+    box_servo servo;
+    box_servo_begin(&servo);
+    name_file(path, sizeof path, "texts.mcap");
+    gb_blackbox_options options = box_options(path, &servo.policy);
+    options.machine_name = "arm\nhead  0123\x1b[2K\xc2\x9bm\x7f \xc3\xa9";
+    options.model_name = "a\rb";
+    options.model_hash_hex = "\x1b[1m";
+    assert_int_equal(gb_blackbox_open(&options, &box), GB_OK);
+    assert_int_equal(gb_blackbox_close(box, NULL), GB_OK);
+    assert_int_equal(gb_replay(path, NULL, NULL, NULL, &result), GB_OK);
+    assert_string_equal(result.machine_name, "arm?head  0123?[2K??m? \xc3\xa9");
+    assert_string_equal(result.model_name, "a?b");
+    assert_string_equal(result.model_hash, "?[1m");
+}
+
 static void test_other_model_differs(void **state)
 {
     (void)state;
@@ -522,6 +545,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_model_same_bits),
+        cmocka_unit_test(test_texts_of_a_file_stay_on_their_line),
         cmocka_unit_test(test_other_model_differs),
         cmocka_unit_test(test_a_proposal_without_a_chunk_is_a_difference),
         cmocka_unit_test(test_model_that_does_not_fit),
