@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct outcome {
     gb_replay_result result;
@@ -25,8 +26,8 @@ static bool differs(const outcome *o)
 static bool lacks(const outcome *o)
 {
     const gb_replay_result *r = &o->result;
-    return !o->broken &&
-           (!r->closed || r->ticks_lost > 0 || r->decisions_lost > 0 || r->proposals_unchecked > 0);
+    return !o->broken && (!r->closed || r->file_cut || r->ticks_lost > 0 || r->decisions_lost > 0 ||
+                          r->proposals_unchecked > 0);
 }
 
 static gb_status replay(const char *path, const char *folder, outcome *o)
@@ -70,18 +71,19 @@ static void print_json(const outcome *o)
 {
     const gb_replay_result *r = &o->result;
     json_t *all = json_pack(
-        "{s:s, s:s*, s:b, s:b, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, "
+        "{s:s, s:s*, s:b, s:b, s:b, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, "
+        "s:s, "
         "s:s, s:s, s:b}",
         "chain", o->broken ? "broken" : "whole", "error", o->broken ? o->reason : NULL, "closed",
-        r->closed, "head_expected", !o->other_head, "records", (json_int_t)r->records, "head",
-        r->last_hash, "ticks", (json_int_t)r->ticks, "ticks_lost", (json_int_t)r->ticks_lost,
-        "decisions", (json_int_t)r->decisions, "decisions_lost", (json_int_t)r->decisions_lost,
-        "decisions_checked", (json_int_t)r->decisions_checked, "decisions_different",
-        (json_int_t)r->decisions_different, "proposals_checked", (json_int_t)r->proposals_checked,
-        "proposals_different", (json_int_t)r->proposals_different, "proposals_unchecked",
-        (json_int_t)r->proposals_unchecked, "machine", r->machine_name, "model", r->model_name,
-        "model_hash", r->model_hash, "precision", gb_precision_name(r->compute), "same_model",
-        r->same_model);
+        r->closed, "file_cut", r->file_cut, "head_expected", !o->other_head, "records",
+        (json_int_t)r->records, "head", r->last_hash, "ticks", (json_int_t)r->ticks, "ticks_lost",
+        (json_int_t)r->ticks_lost, "decisions", (json_int_t)r->decisions, "decisions_lost",
+        (json_int_t)r->decisions_lost, "decisions_checked", (json_int_t)r->decisions_checked,
+        "decisions_different", (json_int_t)r->decisions_different, "proposals_checked",
+        (json_int_t)r->proposals_checked, "proposals_different", (json_int_t)r->proposals_different,
+        "proposals_unchecked", (json_int_t)r->proposals_unchecked, "machine", r->machine_name,
+        "model", r->model_name, "model_hash", r->model_hash, "precision",
+        gb_precision_name(r->compute), "same_model", r->same_model);
     if (all && r->first_different_tick != UINT64_MAX)
         json_object_set_new(all, "first_different_tick",
                             json_integer((json_int_t)r->first_different_tick));
@@ -119,11 +121,15 @@ static void print_chain(const outcome *o)
 static void print_lacks(const outcome *o)
 {
     const gb_replay_result *r = &o->result;
-    printf("NOT COMPLETE:");
+    printf("\nNOT COMPLETE:");
     if (!r->closed)
         printf(" the recording ends after %lld tick%s without the record that closes it: killed, "
                "out of disk, or shortened. What came after could not be compared.",
                (long long)r->ticks, plural(r->ticks));
+    else if (r->file_cut)
+        printf(
+            " the run is there to its end, but the file was cut after that: its other streams or "
+            "its index are not all there (genba recover).");
     if (r->ticks_lost > 0 || r->decisions_lost > 0)
         printf(" %lld tick%s and %lld decision%s were lost while it was written.",
                (long long)r->ticks_lost, plural(r->ticks_lost), (long long)r->decisions_lost,
@@ -186,7 +192,14 @@ static int run_replay(int argc, char **argv)
         print_json(&o);
     else
         print_text(&o);
-    return differs(&o) || lacks(&o) ? EXIT_INPUT : EXIT_DONE;
+    bool fine = !differs(&o) && !lacks(&o);
+    if (!fine && (json || !isatty(STDOUT_FILENO))) /* where a person looks */
+        fprintf(stderr, "genba: %s %s\n", path,
+                o.broken       ? "is BROKEN"
+                : o.other_head ? "is NOT the expected one"
+                : differs(&o)  ? "is NOT what this model does"
+                               : "is NOT COMPLETE");
+    return fine ? EXIT_DONE : EXIT_INPUT;
 }
 
 const cli_command command_replay = {

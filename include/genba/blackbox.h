@@ -94,6 +94,7 @@ typedef struct gb_replay_result {
     int64_t ticks_lost, decisions_lost; /* that the recording says are missing */
     bool chain_whole;                   /* every hash follows from the one before */
     bool closed;      /* it ends as a finished run does; else its end is missing */
+    bool file_cut;    /* the file has no end of its own: also other streams may be cut short */
     bool same_model;  /* the recording names this model's hash */
     uint64_t records; /* in the chain */
     char last_hash[2 * GB_HASH_BYTES + 1]; /* binds all of them; keep it elsewhere as an anchor */

@@ -276,6 +276,7 @@ gb_status gb_replay_bytes(gb_bytes_in *bytes,
         return status;
     status = run(&r, make, make_context, model_hash_hex);
     r.result.records = gb_box_reader_count(r.reader);
+    r.result.file_cut = gb_box_reader_cut(r.reader);
     gb_hash_hex(gb_box_reader_hash(r.reader), r.result.last_hash);
     if (status == GB_OK || status == GB_ERR_CORRUPT)
         *out = r.result;

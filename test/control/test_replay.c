@@ -541,6 +541,30 @@ static void test_every_byte(void **state)
     free(data);
 }
 
+/* The run is there to its end, but the file is not: that is said apart. */
+static void test_a_cut_behind_the_run_is_said(void **state)
+{
+    (void)state;
+    char path[128];
+    size_t size = 0;
+    gb_replay_result result;
+    name_file(path, sizeof path, "behind.mcap");
+    record(path, 500, 0);
+    assert_int_equal(gb_replay(path, NULL, NULL, NULL, &result), GB_OK);
+    assert_true(result.closed && !result.file_cut);
+    unsigned char *data = read_file(path, &size);
+    for (size_t missing = 1; missing < 100; missing += 7) {
+        assert_int_equal(gb_file_replace(path, data, size - missing), GB_OK);
+        assert_int_equal(gb_replay(path, NULL, NULL, NULL, &result), GB_OK);
+        assert_true(result.closed && result.file_cut);
+        assert_int_equal(result.ticks, 500);
+    }
+    assert_int_equal(gb_file_replace(path, data, size / 2), GB_OK);
+    if (gb_replay(path, NULL, NULL, NULL, &result) == GB_OK)
+        assert_true(!result.closed && result.file_cut);
+    free(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_tampered_precision_is_named),
         cmocka_unit_test(test_precision_in_the_header),
         cmocka_unit_test(test_no_black_box),
+        cmocka_unit_test(test_a_cut_behind_the_run_is_said),
         cmocka_unit_test(test_every_byte),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -35,6 +35,17 @@ head -c $((size * 2 / 3)) "$work/box.mcap" >"$work/shortened.mcap" # whole as fa
 expect 3 "Of what is there, every proposal" "$genba" replay "$work/shortened.mcap" --model "$work/whole"
 expect 3 "NOT COMPLETE: the recording ends after" "$genba" replay "$work/shortened.mcap" --model "$work/whole"
 expect 3 "NOT COMPLETE" "$genba" replay "$work/shortened.mcap"
+for part in 20 30 40 50 60 70 80 90 95 98; do # per cent; later ones may hold the whole run, but not the file
+    head -c $((size * part / 100)) "$work/box.mcap" >"$work/part.mcap"
+    expect 3 "NOT COMPLETE" "$genba" replay "$work/part.mcap"
+done
+for bytes in 1 8 30 400; do # of the index at the end
+    head -c $((size - bytes)) "$work/box.mcap" >"$work/part.mcap"
+    expect 3 "NOT COMPLETE: the run is there to its end, but the file was cut" "$genba" replay "$work/part.mcap"
+    expect 3 '"complete": false' "$genba" replay "$work/part.mcap" --json
+done
+"$genba" replay "$work/part.mcap" >/dev/null 2>"$work/said" # also when nobody reads the answer
+grep -q "part.mcap is NOT COMPLETE" "$work/said" || failed "a redirected replay says nothing of what is missing"
 expect 3 '"complete": false' "$genba" replay "$work/shortened.mcap" --json
 expect 0 '"complete": true' "$genba" replay "$work/box.mcap" --json
 expect 3 "NOT the expected one" "$genba" replay "$work/box.mcap" --head 0123
