@@ -2,6 +2,8 @@
  * the recording is played into. */
 #include "link_fixture.h"
 
+#include "base/crc32.h"
+
 enum {
     KEPT = 64, /* messages of a recording */
     MESSAGE_BYTES = 256,
@@ -215,6 +217,42 @@ static void a_recording_is_counted(void **state)
     close_rig(&r);
 }
 
+/* Every byte of a signed packet counts, the challenges' too. */
+static void no_byte_may_be_changed(void **state)
+{
+    (void)state;
+    recording *r = calloc(1, sizeof *r);
+    gb_packet_header header;
+    double values[SMALL_SEEN];
+    rig g;
+    assert_non_null(r);
+    open_rig(&g, true);
+    send_one(&g.machine, 1, r);
+    unsigned char *bytes = r->bytes[0];
+    size_t size = r->sizes[0];
+    const gb_packet_form *form = &g.controller.in;
+    assert_int_equal(size, gb_packet_bytes(form));
+    assert_int_equal(gb_packet_read(form, bytes, size, &header, values), GB_PACKET_NEW);
+    for (size_t i = 0; i < size; i++) {
+        unsigned char *cut = malloc(i + 1); /* its own, so that a step beyond is seen */
+        assert_non_null(cut);
+        memcpy(cut, bytes, i);
+        assert_int_equal(gb_packet_read(form, cut, i, &header, values), GB_PACKET_CORRUPT);
+        free(cut);
+        for (int bit = 0; bit < 8; bit++) {
+            bytes[i] ^= (unsigned char)(1u << bit);
+            uint32_t crc = gb_crc32(0, bytes, size - GB_PACKET_CRC);
+            memcpy(bytes + size - GB_PACKET_CRC, &crc, sizeof crc); /* the sum is no secret */
+            if (i < size - GB_PACKET_CRC)
+                assert_int_equal(gb_packet_read(form, bytes, size, &header, values),
+                                 GB_PACKET_CORRUPT);
+            bytes[i] ^= (unsigned char)(1u << bit);
+        }
+    }
+    free(r);
+    close_rig(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +260,7 @@ int main(void)
         cmocka_unit_test(a_recording_is_not_believed_in_a_silence),
         cmocka_unit_test(a_session_before_the_last_is_over),
         cmocka_unit_test(a_recording_is_counted),
+        cmocka_unit_test(no_byte_may_be_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
