@@ -15,10 +15,9 @@
 
 enum {
     SERVO_STACK_BYTES = 1 << 20,
-    NOTES = 2
+    NOTES = 2,
+    LOOK_S = 1 /* between two looks at the black box */
 };
-
-#define LOOK_NS INT64_C(1000000000) /* between two looks at the black box */
 
 typedef struct threads {
     gb_loop *loop;
@@ -40,18 +39,6 @@ static void wait_for(sem_t *semaphore)
 {
     while (sem_wait(semaphore) != 0 && errno == EINTR)
         ;
-}
-
-/* Whether it was posted before the instant. */
-static bool posted_until(sem_t *semaphore, int64_t instant_ns)
-{
-    struct timespec instant = {.tv_sec = instant_ns / 1000000000,
-                               .tv_nsec = instant_ns % 1000000000};
-    int failure;
-    do
-        failure = sem_clockwait(semaphore, CLOCK_MONOTONIC, &instant);
-    while (failure != 0 && errno == EINTR);
-    return failure == 0;
 }
 
 /* ---- servo --------------------------------------------------------------------------------------
@@ -108,6 +95,18 @@ static void *servo_main(void *context)
 /* ---- pilot --------------------------------------------------------------------------------------
  */
 
+/* Whether a new history was announced before the instant. */
+static bool waited_until(threads *t, int64_t instant_ns)
+{
+    struct timespec instant = {.tv_sec = instant_ns / 1000000000,
+                               .tv_nsec = instant_ns % 1000000000};
+    int failure;
+    do
+        failure = sem_clockwait(&t->look, CLOCK_MONOTONIC, &instant);
+    while (failure != 0 && errno == EINTR);
+    return failure == 0;
+}
+
 /* Waits for a new history. Shortly before the one that a decision is due on, the policy is warmed,
  * and then the core is kept until it has come, for as long again at most. */
 static void wait_for_history(threads *t)
@@ -117,7 +116,7 @@ static void wait_for_history(threads *t)
         wait_for(&t->look);
         return;
     }
-    if (posted_until(&t->look, due_ns - lead_ns))
+    if (waited_until(t, due_ns - lead_ns))
         return;
     gb_pilot_warm(t->loop->pilot);
     while (gb_clock_monotonic_ns() < due_ns + lead_ns)
@@ -181,7 +180,12 @@ static void wait_for_servo(threads *t)
 {
     const gb_blackbox *box = t->loop->options.blackbox;
     gb_blackbox_counts counts;
-    while (!posted_until(&t->over, gb_clock_monotonic_ns() + LOOK_NS)) {
+    for (;;) {
+        struct timespec until; /* of the wall clock: when it is set, one look comes early or late */
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += LOOK_S;
+        if (sem_timedwait(&t->over, &until) == 0)
+            return;
         if (!box || t->box_failed)
             continue;
         gb_blackbox_counts_now(box, &counts);
