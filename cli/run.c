@@ -205,6 +205,9 @@ static int check(request *q)
         q->plant = "pusht";
         fprintf(stderr, "note: no --plant NAME was given: taking pusht\n");
     }
+    if (q->url && strncmp(q->url, "plant:", 6) != 0 && q->episodes > 0)
+        return mistake("--episodes are of simulated plants in this process; the machine behind "
+                       "--link runs until Ctrl-C, or for --seconds N");
     if (q->view_port >= 0 && !q->view)
         return mistake("--view-port is of --view, which was not given");
     if (q->envelope && q->no_envelope)

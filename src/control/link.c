@@ -27,6 +27,11 @@ static gb_status no_such_link(const char *url)
 
 gb_status gb_link_open(const char *url, const char *map_path, gb_link **out)
 {
+    if (strncmp(url, "plant:", 6) == 0 && map_path)
+        return gb_fail(GB_ERR_ARGUMENT,
+                       "link \"%s\": a plant in this process has no messages for %s to describe; "
+                       "leave the map out",
+                       url, map_path);
     if (strncmp(url, "plant:", 6) == 0)
         return gb_link_plant(url + 6, NULL, out);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

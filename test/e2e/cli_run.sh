@@ -66,6 +66,8 @@ expect 130 "" wait $run
 expect 0 '"complete": true' "$genba" replay "$work/gone.mcap" --json
 expect 0 "" bash -c 'set -o pipefail; "$@" 2>&1 | true' - "$genba" run "$work/whole/model" --envelope examples/envelopes/pusht.yaml --seconds 1
 expect 3 "name of a black box" "$genba" run "$work/whole/model" --no-envelope --stepped --episodes 1 --log "$work/one" --report "$work/one"
+expect 2 "for --seconds N" "$genba" run "$work/whole" --link shm://x --map examples/links/pusht.yaml --no-envelope --episodes 3
+expect 3 "leave the map out" "$genba" run "$work/whole" --link plant:pusht --map examples/links/pusht.yaml --no-envelope --stepped
 expect 3 "plant" "$genba" run "$work/whole/model" --plant moon --no-envelope --stepped --episodes 1
 
 finish
