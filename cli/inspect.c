@@ -187,6 +187,10 @@ static gb_status draw_entry(void *context, const gb_store_entry *e)
 static gb_status look_at_open_store(looking *l)
 {
     gb_store_query query = {.name = l->pattern};
+    int64_t count = 0;
+    GB_TRY(gb_store_count(l->store, &query, &count));
+    if (count == 0 && l->pattern)
+        return gb_store_none(l->store, &query);
     printf("store %s\n", l->path);
     GB_TRY(gb_store_list(l->store, &query, list_entry, l));
     if (l->recordings > RECORDINGS_LISTED)
@@ -310,6 +314,9 @@ static int run_inspect(int argc, char **argv)
         status = inspect_weights(path);
     else if (ends_with(path, ".yaml") || ends_with(path, ".yml"))
         status = inspect_recipe(path);
+    else if (l.pattern)
+        status = gb_fail(GB_ERR_ARGUMENT,
+                         "%s is a file: --recording chooses among those of a store", path);
     else
         status = look(&l, false);
     return status == GB_OK ? EXIT_DONE : fail_with(status);

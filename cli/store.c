@@ -70,6 +70,7 @@ static gb_status list_one(void *context, const gb_store_entry *entry)
     char name[64], size[32], from[32], owner[24];
     if (all->array) {
         json_array_append_new(all->array, entry_json(entry));
+        all->count++;
         return GB_OK;
     }
     if (all->count == 0)
@@ -93,15 +94,20 @@ static gb_status run_list(const char *path, const char *const *rest)
     (void)rest;
     GB_TRY(open_store(path, true, &store));
     gb_status status = gb_store_list(store, &query, list_one, &all);
+    bool chosen = query.name || query.split || query.owner || query.residency || query.stream;
+    if (status == GB_OK && all.count == 0 && chosen) /* an empty store is no mistake, this is */
+        status = gb_store_none(store, &query);
     gb_store_close(store);
     if (asked.json && status == GB_OK) {
         print_json(all.array);
+        all.array = NULL;
     } else if (status == GB_OK) {
         char size[32];
         printf("%lld recording%s, %lld samples, %s\n", (long long)all.count,
                all.count == 1 ? "" : "s", (long long)all.samples,
                size_text(all.bytes, size, sizeof size));
     }
+    json_decref(all.array);
     return status;
 }
 
@@ -193,12 +199,9 @@ static gb_status run_show(const char *path, const char *const *rest)
     GB_TRY(open_store(path, true, &store));
     shown all = {store, asked.json ? json_array() : NULL, 0};
     gb_status status = gb_store_list(store, &query, show_one, &all);
-    gb_store_close(store);
     if (status == GB_OK && all.count == 0)
-        status = gb_fail(GB_ERR_NOT_FOUND,
-                         "the store %s has no recording that matches; genba store list shows what "
-                         "it has",
-                         path);
+        status = gb_store_none(store, &query);
+    gb_store_close(store);
     if (asked.json && status == GB_OK)
         print_json(all.array);
     else
@@ -315,13 +318,11 @@ static gb_status run_split(const char *path, const char *const *rest)
 typedef struct lerobot_export {
     gb_store *store;
     gb_sink *sink;
-    int64_t episodes;
 } lerobot_export;
 
 static gb_status export_episode(void *context, const gb_store_entry *entry)
 {
     lerobot_export *e = context;
-    e->episodes++;
     return gb_store_emit(e->store, entry->info->name, NULL, 0, GB_USE_EXPORT, e->sink);
 }
 
@@ -331,11 +332,12 @@ static gb_status export_lerobot(gb_store *store, const gb_store_query *query, co
     gb_lerobot_options options = gb_lerobot_options_defaults();
     lerobot_export e = {.store = store};
     options.fps = asked.fps;
+    int64_t count = 0;
+    GB_TRY(gb_store_count(store, query, &count));
+    if (count == 0)
+        return gb_store_none(store, query); /* before a folder is made */
     GB_TRY(gb_lerobot_export_begin(folder, &options, &e.sink));
     gb_status status = gb_store_list(store, query, export_episode, &e);
-    if (status == GB_OK && e.episodes == 0)
-        status = gb_fail(GB_ERR_NOT_FOUND, "no recording of the store is meant; genba store list "
-                                           "shows them");
     if (status == GB_OK)
         return gb_lerobot_export_finish(e.sink);
     gb_sink_destroy(e.sink);

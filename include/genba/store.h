@@ -212,6 +212,9 @@ GB_API GB_MUST gb_status gb_store_list(gb_store *store,
 GB_API GB_MUST gb_status gb_store_count(gb_store *store,
                                         const gb_store_query *query,
                                         int64_t *out_count);
+/* GB_ERR_NOT_FOUND, for a query that found nothing: what was asked, and the first names there are.
+ */
+GB_API GB_MUST gb_status gb_store_none(gb_store *store, const gb_store_query *query);
 /* What the catalogue knows of one stream; labels and pairs are in the recording only. */
 typedef struct gb_store_stream {
     gb_stream_spec spec;

@@ -62,9 +62,7 @@ static gb_status make_choice(gb_store *from, const gb_store_query *query, choice
 {
     GB_TRY(gb_store_list(from, query, choose, c));
     if (c->count == 0)
-        return gb_fail(GB_ERR_NOT_FOUND,
-                       "no recording of the store %s matches; genba store list shows what it has",
-                       gb_store_path(from));
+        return gb_store_none(from, query);
     if (c->policy) /* the order of the old names would be a hint */
         qsort(c->items, (size_t)c->count, sizeof *c->items, compare);
     return GB_OK;

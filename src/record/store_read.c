@@ -96,14 +96,6 @@ gb_status gb_store_emit(gb_store *store,
 
 /* ---- many at once ---- */
 
-static gb_status fail_none(const gb_store *store)
-{
-    return gb_fail(GB_ERR_NOT_FOUND,
-                   "no recording of the store %s matches; genba store list shows "
-                   "what it has",
-                   store->path);
-}
-
 /* The matching recordings, all of which may be used so. */
 static gb_status choose(gb_store *store,
                         const gb_store_query *query,
@@ -114,7 +106,7 @@ static gb_status choose(gb_store *store,
 {
     GB_TRY(gb_store_find_all(store, query, arena, out, out_count));
     if (*out_count == 0)
-        return fail_none(store);
+        return gb_store_none(store, query);
     for (int64_t i = 0; i < *out_count; i++)
         GB_TRY(gb_store_allow(store, (*out)[i].info, use));
     return GB_OK;

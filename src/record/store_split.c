@@ -68,7 +68,7 @@ static gb_status change_all(gb_store *store,
     if (status == GB_OK)
         status = gb_store_find_all(store, query, arena, &entries, &count);
     if (status == GB_OK && count == 0)
-        status = gb_fail(GB_ERR_NOT_FOUND, "no recording of the store %s matches", store->path);
+        status = gb_store_none(store, query);
     for (int64_t i = 0; status == GB_OK && i < count; i++)
         status = change(store, &entries[i], context);
     if (status == GB_OK)

@@ -43,6 +43,7 @@ static void gives_back_what_went_in(void **state)
     query.name = "nothing*";
     assert_int_equal(gb_store_load(store, &query, NULL, 0, GB_USE_TRAIN, NULL, &dataset),
                      GB_ERR_NOT_FOUND);
+    assert_non_null(strstr(gb_error_message(), "matches name nothing*; it holds 3: a, b/1, b/2 ("));
     gb_pool_destroy(pool);
     gb_store_report report = expect_whole(store);
     assert_int_equal(report.recordings, 3);
