@@ -24,7 +24,7 @@ static void print_help(FILE *to)
     fputs("\nexit codes: 0 done, 2 the command line is wrong, 3 what a file, recipe or option says "
           "is wrong,\n"
           "4 a file cannot be read or written, memory is short or a feature is missing,\n"
-          "130 stopped (what was done is saved)\n"
+          "130 stopped (what was done is saved, or printed)\n"
           "example: genba demo\n",
           to);
 }

@@ -129,6 +129,19 @@ static gb_status in_source(gb_status status, const gb_data_source *source)
     return status == GB_OK ? GB_OK : gb_fail_context(status, "source %s", source->config->name);
 }
 
+static gb_status load_map(gb_train_data *data, const gb_source_config *config, gb_stream_map **out)
+{
+    char *path;
+    GB_TRY(gb_recipe_resolve(data->recipe, "data", config->map, data->arena, &path));
+    gb_status status = note_file(data, config->name, path);
+    if (status == GB_OK)
+        status = gb_stream_map_load(path, out);
+    if (status == GB_ERR_IO && config->map[0] != '/')
+        return gb_fail_context(status, "source %s (its map's path starts at the recipe's folder)",
+                               config->name);
+    return status;
+}
+
 static gb_status read_source(gb_train_data *data, int index)
 {
     gb_data_source *source = &data->sources[index];
@@ -143,12 +156,8 @@ static gb_status read_source(gb_train_data *data, int index)
         return in_source(status, source);
     }
     GB_TRY(gb_dataset_create(&source->dataset));
-    if (source->config->map) {
-        char *path;
-        GB_TRY(gb_recipe_resolve(data->recipe, "data", source->config->map, data->arena, &path));
-        GB_TRY(note_file(data, source->config->name, path));
-        GB_TRY(gb_stream_map_load(path, &map));
-    }
+    if (source->config->map)
+        GB_TRY(load_map(data, source->config, &map));
     gb_status status = read_files(data, index, map);
     gb_stream_map_destroy(map);
     return in_source(status, source);

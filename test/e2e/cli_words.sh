@@ -27,6 +27,8 @@ expect 3 'type.yaml:' "$genba" train "$work/type.yaml" --out "$work/no"
 sed 's/patch: 32/patch: 33/' examples/ett.yaml >"$work/value.yaml"
 expect 3 'patch' "$genba" train "$work/value.yaml" --out "$work/no"
 expect 4 'nowhere.yaml' "$genba" train nowhere.yaml --out "$work/no"
+cp examples/ett.yaml "$work/copy.yaml"
+expect 4 "starts at the recipe's folder" "$genba" train "$work/copy.yaml" --out "$work/no"
 [ ! -e "$work/no/model" ] || failed "a wrong recipe left a model"
 
 finish
