@@ -84,6 +84,8 @@ static gb_status run(const wish *w)
 {
     gb_key key;
     gb_store *from = NULL, *to = NULL;
+    char made[PLACE_MAX];
+    GB_TRY(gb_folder_missing(w->to, made, sizeof made));
     GB_TRY(check_key_outside(w->key, w->from));
     GB_TRY(check_key_outside(w->key, w->to));
     GB_TRY(gb_key_load(w->key, &key));
@@ -92,6 +94,8 @@ static gb_status run(const wish *w)
         status = w->undo || w->rotate ? take_back(w, &key, from, to) : anonymise(w, &key, from, to);
     gb_store_close(from);
     gb_store_close(to);
+    if (status != GB_OK) /* nothing went there */
+        (void)gb_store_unmake(w->to, made);
     explicit_bzero(&key, sizeof key);
     return status;
 }

@@ -28,6 +28,10 @@ code=$?
 printf 'name: p\ndefault: keep\nrecording: {name: keep}\n' >"$work/keep.yaml"
 anonymise="$genba anonymise $work/store --policy $work/keep.yaml --key $work/k --to"
 expect 3 "does not say where it is" $anonymise "$work/copy"
+expect 3 "matches name nothing*; it holds" $anonymise "$work/none" --name 'nothing*'
+printf 'name: p\ndefault: hide\n' >"$work/bad.yaml"
+expect 3 "bad.yaml" "$genba" anonymise "$work/store" --policy "$work/bad.yaml" --key "$work/k" --to "$work/none"
+[ ! -e "$work/none" ] || failed "a refused anonymise left a store"
 printf 'name: lyon\nresidency: [FR]\n' >"$work/fr.yaml"
 printf 'name: nagoya\nresidency: [JP-23]\n' >"$work/jp.yaml"
 export GENBA_SITE="$work/fr.yaml"
