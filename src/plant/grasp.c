@@ -124,6 +124,10 @@ enum {
     STREAM_NOISE
 };
 
+enum {
+    PLACES = 32 /* tried at most, when the object would stand within the hand */
+};
+
 static double between(uint64_t seed, int index, double low, double high)
 {
     return low + (high - low) * (double)gb_random_uniform(seed, STREAM_START, (uint64_t)index);
@@ -133,6 +137,14 @@ static double between(uint64_t seed, int index, double low, double high)
 static double between_log(uint64_t seed, int index, double low, double high)
 {
     return low * pow(high / low, between(seed, index, 0.0, 1.0));
+}
+
+static void draw_place(episode *e, uint64_t seed, int index)
+{
+    double reach = between(seed, index, 0.32, 0.48), azimuth = between(seed, index + 1, -0.6, 0.6);
+    e->start[0] = reach * cos(azimuth);
+    e->start[1] = reach * sin(azimuth);
+    e->yaw = between(seed, index + 2, -0.7, 0.7);
 }
 
 static episode draw_episode(uint64_t seed)
@@ -147,10 +159,7 @@ static episode draw_episode(uint64_t seed)
     e.half_size[0] = between(seed, 3, 0.016, 0.030);
     e.half_size[1] = between(seed, 4, 0.014, 0.030);
     e.half_size[2] = between(seed, 5, 0.030, 0.050);
-    double reach = between(seed, 6, 0.32, 0.48), azimuth = between(seed, 7, -0.6, 0.6);
-    e.start[0] = reach * cos(azimuth);
-    e.start[1] = reach * sin(azimuth);
-    e.yaw = between(seed, 8, -0.7, 0.7);
+    draw_place(&e, seed, 6);
     for (int i = 0; i < GB_GRASP_JOINTS; i++)
         e.joints[i] = home[i] + between(seed, 9 + i, -0.08, 0.08);
     for (int i = 0; i < 3; i++)
@@ -222,15 +231,38 @@ static gb_status begin(grasp *machine, const double *joints, double opening_m, c
     return GB_OK;
 }
 
+/* Whether the object touches more than the floor. */
+static bool is_touched(const grasp *machine)
+{
+    const mjData *data = machine->body.data;
+    for (int i = 0; i < data->ncon; i++) {
+        int a = data->contact[i].geom1, b = data->contact[i].geom2;
+        int other = a == machine->object_geom ? b : b == machine->object_geom ? a : -1;
+        if (other >= 0 && machine->body.model->geom_bodyid[other] != 0)
+            return true;
+    }
+    return false;
+}
+
+/* A tall object near the hand can stand within it (one start in some thousand): it gets another
+ * place. */
 static gb_status grasp_reset(void *context, uint64_t seed)
 {
     grasp *machine = context;
     machine->drawn = draw_episode(seed);
     machine->noise_seed = seed;
-    const episode *e = &machine->drawn;
-    pose at = {{e->start[0], e->start[1], e->half_size[2]},
-               {cos(e->yaw / 2), 0, 0, sin(e->yaw / 2)}};
-    return begin(machine, e->joints, 0.08, &at);
+    episode *e = &machine->drawn;
+    for (int again = 0;; again++) {
+        pose at = {{e->start[0], e->start[1], e->half_size[2]},
+                   {cos(e->yaw / 2), 0, 0, sin(e->yaw / 2)}};
+        GB_TRY(begin(machine, e->joints, 0.08, &at));
+        if (!is_touched(machine))
+            return GB_OK;
+        if (again == PLACES)
+            return gb_fail(GB_ERR_NUMERIC, "plant grasp: no free place for the object of seed %llu",
+                           (unsigned long long)seed);
+        draw_place(e, seed, 100 + 3 * again);
+    }
 }
 
 /* What an observation does not tell (mass, friction, noise) is that of seed 0. */
