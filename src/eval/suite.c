@@ -183,8 +183,9 @@ static gb_status find(const char *name, const gb_suite **out)
         strncat(names, i ? ", " : "", sizeof names - strlen(names) - 1);
         strncat(names, suites[i]->info.name, sizeof names - strlen(names) - 1);
     }
-    return gb_fail(GB_ERR_NOT_FOUND, "suite \"%s\": no such suite; there are: %s",
-                   name ? name : "(null)", names);
+    return gb_fail(GB_ERR_NOT_FOUND, "suite \"%s\": no such suite%s; there are: %s",
+                   name ? name : "(null)",
+                   name && strchr(name, '/') ? ", and no folder of a run" : "", names);
 }
 
 static gb_status check_baselines(const gb_suite *suite, const char *asked)

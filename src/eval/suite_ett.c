@@ -320,6 +320,17 @@ static gb_status run_set(gb_suite_run_state *state, const ett_data *data, int fi
 static gb_status choose(gb_suite_run_state *state, const set_info **chosen, int *out_count)
 {
     int count = 0;
+    for (const char *at = state->options->only ? state->options->only : "";
+         *(at += strspn(at, " ,")); at += strcspn(at, " ,")) {
+        char word[64];
+        bool known = false;
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(at, " ,"), at);
+        for (int i = 0; i < SET_COUNT; i++)
+            known |= strcmp(sets[i].name, word) == 0;
+        if (!known)
+            return gb_fail(GB_ERR_NOT_FOUND,
+                           "suite ett: no set \"%s\"; there are: ETTh1, ETTh2, ETTm1, ETTm2", word);
+    }
     for (int i = 0; i < SET_COUNT; i++) {
         char path[GB_PATH_MAX];
         if (!gb_words_have(state->options->only, sets[i].name))

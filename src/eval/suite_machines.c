@@ -375,11 +375,44 @@ static gb_status run_machine(gb_suite_run_state *state, gb_result_table *table, 
     return GB_OK;
 }
 
+/* Every word of `only` must be a machine, and every model must command one of those chosen: a table
+ * without what was asked for would look like an answer. */
+static gb_status check_asked(const gb_suite_options *options)
+{
+    char names[256] = "";
+    const gb_plant_info *info;
+    for (int i = 0; (info = gb_plant_at(i)) != NULL; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "",
+                 info->name);
+    for (const char *at = options->only ? options->only : ""; *(at += strspn(at, " ,"));
+         at += strcspn(at, " ,")) {
+        char word[64];
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(at, " ,"), at);
+        if (gb_plant_describe(word, &info) != GB_OK)
+            return gb_fail(GB_ERR_NOT_FOUND, "suite machines: no machine \"%s\"; there are: %s",
+                           word, names);
+    }
+    for (int k = 0; k < options->model_count; k++) {
+        bool fits = false;
+        for (int i = 0; !fits && (info = gb_plant_at(i)) != NULL; i++) {
+            gb_policy policy = {0};
+            fits = gb_words_have(options->only, info->name) &&
+                   gb_policy_make_model(options->models[k], info, &policy) == GB_OK;
+            gb_policy_destroy(&policy);
+        }
+        if (!fits)
+            return gb_fail(GB_ERR_MISMATCH, "suite machines: model %d commands none of: %s", k + 1,
+                           options->only ? options->only : names);
+    }
+    return GB_OK;
+}
+
 static gb_status run(gb_suite_run_state *state)
 {
     gb_result_table *table = NULL;
     char caption[512];
     const gb_plant_info *info;
+    GB_TRY(check_asked(state->options));
     int episodes = state->options->episodes ? state->options->episodes : EPISODES;
     snprintf(
         caption, sizeof caption,
