@@ -119,7 +119,7 @@ typedef struct progress {
     int64_t shown_ns; /* when it was last drawn */
     int64_t since_ns; /* when `what` began */
     int tenths;       /* plain lines: last tenth said */
-    const char *what;
+    char what[160];   /* a copy: what was under way may be gone when the next thing begins */
 } progress;
 
 progress progress_start(bool json);

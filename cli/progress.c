@@ -89,9 +89,9 @@ static void draw(progress *p, const char *what, double fraction, const char *det
 void progress_work(void *context, const char *what, double fraction)
 {
     progress *p = context;
-    if (!p->what || strcmp(p->what, what) != 0) {
+    if (strncmp(p->what, what, sizeof p->what - 1) != 0) {
         progress_close(p);
-        p->what = what;
+        snprintf(p->what, sizeof p->what, "%s", what);
         p->since_ns = p->shown_ns = gb_clock_monotonic_ns();
     }
     char detail[64], left[32];
