@@ -146,15 +146,13 @@ static void a_stopped_suite_keeps_the_rows_that_are_whole(void **state)
     gb_suite_result_destroy(result);
 }
 
+/* On one thread: a plain flag is for signals, not for other threads. */
 static void a_stopped_plant_suite_scores_no_part_of_its_episodes(void **state)
 {
     (void)state;
-    gb_pool *pool = NULL;
-    assert_int_equal(gb_pool_create(2, &pool), GB_OK);
     gb_suite_options options = gb_suite_options_defaults();
     options.data = DATA;
     options.episodes = 6;
-    options.pool = pool;
     stopper s = {.what = "pusht: nearest demonstration", .at = 0.3};
     gb_suite_result *result = run_until("pusht", options, &s);
     assert_int_equal(result->table_count, 0);
@@ -168,7 +166,6 @@ static void a_stopped_plant_suite_scores_no_part_of_its_episodes(void **state)
     assert_string_equal(result->tables[0].rows[0].method, "Nearest demonstration");
     assert_int_equal(result->rollouts->count, 6);
     gb_suite_result_destroy(result);
-    gb_pool_destroy(pool);
 }
 
 /* ---- sets that are read from GENBA_DATA ----------------------------------------------------- */
