@@ -1,6 +1,6 @@
-/* Packets of links, hostile: the first byte chooses form, key and whether the checksum is made
- * right, so that what lies behind it is reached; a 0xA5 byte ends a packet. Text messages take the
- * same bytes. */
+/* Packets of links, hostile: the first byte chooses form, key and whether signature and checksum
+ * are made right, so that what lies behind it is reached; a 0xA5 byte ends a packet. Text messages
+ * take the same bytes. */
 #include "control/link_packet.h"
 #include "control/link_text.h"
 
@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <sodium.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,14 +27,19 @@ static const char map_text[] =
 /* What a real packet would have in its head. */
 static void repair(const gb_packet_form *form, unsigned char *bytes, size_t size)
 {
-    if (size < GB_PACKET_HEADER + GB_PACKET_CRC)
+    size_t more = form->key ? GB_PACKET_CHALLENGE + GB_PACKET_MAC : 0;
+    if (size < GB_PACKET_HEADER + more + GB_PACKET_CRC)
         return;
     memcpy(bytes, "GBLK\1", 5);
     bytes[5] = (unsigned char)form->kind;
-    bytes[6] = 0;
+    bytes[6] = form->key != NULL;
     memcpy(bytes + 8, form->machine, 8);
-    uint32_t count = (uint32_t)((size - GB_PACKET_HEADER - GB_PACKET_CRC) / 8);
+    uint32_t count = (uint32_t)((size - GB_PACKET_HEADER - more - GB_PACKET_CRC) / 8);
     memcpy(bytes + 56, &count, 4);
+    unsigned char *mac = bytes + size - GB_PACKET_CRC - GB_PACKET_MAC;
+    if (form->key)
+        crypto_generichash(mac, GB_PACKET_MAC, bytes, (size_t)(mac - bytes), form->key,
+                           GB_PACKET_KEY);
     uint32_t crc = gb_crc32(0, bytes, size - GB_PACKET_CRC);
     memcpy(bytes + size - GB_PACKET_CRC, &crc, 4);
 }
