@@ -202,7 +202,7 @@ const cli_command command_eval = {
     "                    machines takes several, each is tried on every machine\n"
     "  --envelopes DIR   machines: MACHINE.yaml for each (default: examples/envelopes)\n"
     "  --precision P     pusht, machines: what models compute in, f32 (default) or bf16\n"
-    "  --only \"A B\"      data sets of the suite\n"
+    "  --only \"A B\"      data sets of ett, machines of machines\n"
     "  --baselines \"A\"   these baselines only (\"\" for none)\n"
     "  --data FOLDER     where the data sets are (default: $GENBA_DATA, then ./data)\n"
     "  --episodes N      plants: instead of the published number\n"

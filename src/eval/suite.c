@@ -188,17 +188,15 @@ static gb_status find(const char *name, const gb_suite **out)
                    name && strchr(name, '/') ? ", and no folder of a run" : "", names);
 }
 
-static gb_status check_baselines(const gb_suite *suite, const char *asked)
+gb_status
+gb_suite_check_words(const char *suite, const char *what, const char *asked, const char *allowed)
 {
-    for (const char *at = asked ? asked : ""; *at;) {
-        at += strspn(at, " ,");
-        size_t length = strcspn(at, " ,");
+    for (const char *at = asked ? asked : ""; *(at += strspn(at, " ,")); at += strcspn(at, " ,")) {
         char word[64];
-        snprintf(word, sizeof word, "%.*s", (int)length, at);
-        if (length && !gb_words_have(suite->info.baselines, word))
-            return gb_fail(GB_ERR_NOT_FOUND, "suite %s: no baseline \"%s\"; there are: %s",
-                           suite->info.name, word, suite->info.baselines);
-        at += length;
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(at, " ,"), at);
+        if (!gb_words_have(allowed, word))
+            return gb_fail(GB_ERR_NOT_FOUND, "suite %s: no %s \"%s\"; there are: %s", suite, what,
+                           word, allowed);
     }
     return GB_OK;
 }
@@ -249,7 +247,10 @@ gb_status gb_suite_run(const char *name, const gb_suite_options *options, gb_sui
 {
     const gb_suite *suite = NULL;
     GB_TRY(find(name, &suite));
-    GB_TRY(check_baselines(suite, options->baselines));
+    GB_TRY(gb_suite_check_words(name, "baseline", options->baselines, suite->info.baselines));
+    if (options->only && !suite->chooses)
+        return gb_fail(GB_ERR_ARGUMENT, "suite %s: is one whole; leave \"only %s\" out", name,
+                       options->only);
     if (options->window_step < 1 || options->resamples < 0 || options->episodes < 0)
         return gb_fail(GB_ERR_ARGUMENT,
                        "suite %s: window_step %lld, resamples %d, episodes %d: expected a step "

@@ -24,7 +24,8 @@ typedef struct gb_suite_run_state {
 
 typedef struct gb_suite {
     gb_suite_info info;
-    bool drives; /* its models are policies, which compute in any precision */
+    bool drives;  /* its models are policies, which compute in any precision */
+    bool chooses; /* it heeds `only`, and checks its words */
     gb_status (*run)(gb_suite_run_state *state);
 } gb_suite;
 
@@ -33,6 +34,12 @@ extern const gb_suite gb_suite_ett, gb_suite_skab, gb_suite_cmapss, gb_suite_pus
 
 /* Whether a word stands in a text of words separated by spaces; a NULL text holds all. */
 bool gb_words_have(const char *words, const char *word);
+/* Every word of `asked` (NULL: none) must be one of `allowed`: a table without what was asked for
+ * would look like an answer. */
+GB_MUST gb_status gb_suite_check_words(const char *suite,
+                                       const char *what,
+                                       const char *asked,
+                                       const char *allowed);
 bool gb_suite_wants(const gb_suite_run_state *state, const char *baseline);
 void gb_suite_progress(gb_suite_run_state *state, const char *what, double fraction);
 /* Options for the rollouts of this run's policies; the caller adds plant, seeds and episodes. */

@@ -316,21 +316,13 @@ static gb_status run_set(gb_suite_run_state *state, const ett_data *data, int fi
     return gb_suite_published(state, table, data->info->name);
 }
 
+static const char all_sets[] = "ETTh1 ETTh2 ETTm1 ETTm2";
+
 /* Which sets are asked for and there. */
 static gb_status choose(gb_suite_run_state *state, const set_info **chosen, int *out_count)
 {
     int count = 0;
-    for (const char *at = state->options->only ? state->options->only : "";
-         *(at += strspn(at, " ,")); at += strcspn(at, " ,")) {
-        char word[64];
-        bool known = false;
-        snprintf(word, sizeof word, "%.*s", (int)strcspn(at, " ,"), at);
-        for (int i = 0; i < SET_COUNT; i++)
-            known |= strcmp(sets[i].name, word) == 0;
-        if (!known)
-            return gb_fail(GB_ERR_NOT_FOUND,
-                           "suite ett: no set \"%s\"; there are: ETTh1, ETTh2, ETTm1, ETTm2", word);
-    }
+    GB_TRY(gb_suite_check_words("ett", "set", state->options->only, all_sets));
     for (int i = 0; i < SET_COUNT; i++) {
         char path[GB_PATH_MAX];
         if (!gb_words_have(state->options->only, sets[i].name))
@@ -343,8 +335,7 @@ static gb_status choose(gb_suite_run_state *state, const set_info **chosen, int 
     }
     if (count == 0)
         return gb_fail(GB_ERR_NOT_FOUND, "suite ett: none of the sets asked for (%s) is in %s",
-                       state->options->only ? state->options->only : "ETTh1 ETTh2 ETTm1 ETTm2",
-                       state->data_folder);
+                       state->options->only ? state->options->only : all_sets, state->data_folder);
     *out_count = count;
     return GB_OK;
 }
@@ -373,5 +364,6 @@ const gb_suite gb_suite_ett = {
              .data = "ett",
              .baselines = "repeat ridge",
              .models = "quantile head over a series codec"},
+    .chooses = true,
     .run = run,
 };

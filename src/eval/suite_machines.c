@@ -375,8 +375,7 @@ static gb_status run_machine(gb_suite_run_state *state, gb_result_table *table, 
     return GB_OK;
 }
 
-/* Every word of `only` must be a machine, and every model must command one of those chosen: a table
- * without what was asked for would look like an answer. */
+/* What `only` names must be machines, and every model must command one of those chosen. */
 static gb_status check_asked(const gb_suite_options *options)
 {
     char names[256] = "";
@@ -384,14 +383,7 @@ static gb_status check_asked(const gb_suite_options *options)
     for (int i = 0; (info = gb_plant_at(i)) != NULL; i++)
         snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "",
                  info->name);
-    for (const char *at = options->only ? options->only : ""; *(at += strspn(at, " ,"));
-         at += strcspn(at, " ,")) {
-        char word[64];
-        snprintf(word, sizeof word, "%.*s", (int)strcspn(at, " ,"), at);
-        if (gb_plant_describe(word, &info) != GB_OK)
-            return gb_fail(GB_ERR_NOT_FOUND, "suite machines: no machine \"%s\"; there are: %s",
-                           word, names);
-    }
+    GB_TRY(gb_suite_check_words("machines", "machine", options->only, names));
     for (int k = 0; k < options->model_count; k++) {
         bool fits = false;
         for (int i = 0; !fits && (info = gb_plant_at(i)) != NULL; i++) {
@@ -442,5 +434,6 @@ const gb_suite gb_suite_machines = {
              .baselines = "teacher random hold replay",
              .models = "any number, flow heads over the machines' streams"},
     .drives = true,
+    .chooses = true,
     .run = run,
 };

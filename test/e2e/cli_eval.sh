@@ -14,6 +14,7 @@ expect 2 "f32 or bf16" "$genba" eval pusht --precision half
 expect 3 'no machine "grasps"; there are: pusht, grasp, mobile' "$genba" eval machines --only "grasp grasps" --episodes 1
 expect 3 "model 1 commands none of: grasp" "$genba" eval machines "$work/whole" --only grasp --episodes 1
 expect 3 'no set "ETTh9"' "$genba" eval ett --only "ETTh1 ETTh9"
+expect 3 'suite pusht: is one whole; leave "only ETTh1" out' "$genba" eval pusht --only ETTh1 --episodes 1
 expect 3 "no folder of a run; there are: ett" "$genba" eval runs/nowhere
 # ---- Ctrl-C: the flag, not the end by the signal, and it says how far it got (--foreground: one
 # signal, not another to the group, which would end the program at once)
