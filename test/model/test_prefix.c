@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "genba/model.h"
+#include "model/two_actions.h"
 
 enum {
     EPISODES = 16,
@@ -18,47 +18,18 @@ enum {
     BATCH = 64,
     STEPS = 1500,
     HORIZON = 6,
-    PREFIX = 3,
-    SIZE = 3 /* turn [2] and force [1] */
+    PREFIX = 3
 };
-
-#define must(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) != GB_OK)                                                                       \
-            fail_msg("%s", gb_error_message());                                                    \
-    } while (0)
-
-static char *observed[1] = {"level"};
-static int observed_sizes[1] = {1};
-static char *actions[2] = {"turn", "force"};
-static int action_sizes[2] = {2, 1};
 
 static gb_model_config config_of(int prefix)
 {
-    return (gb_model_config){.name = "fork",
-                             .codec = {.kind = GB_CODEC_VECTOR,
-                                       .look_back = 1,
-                                       .hidden = 32,
-                                       .streams = observed,
-                                       .stream_count = 1,
-                                       .sizes = observed_sizes,
-                                       .size_count = 1},
-                             .backbone = {.width = 32},
-                             .head = {.kind = GB_HEAD_FLOW,
-                                      .horizon = HORIZON,
-                                      .action_size = SIZE,
-                                      .actions = actions,
-                                      .action_count = 2,
-                                      .action_sizes = action_sizes,
-                                      .action_size_count = 2,
-                                      .prefix = prefix,
-                                      .width = 32,
-                                      .hidden = 64,
-                                      .blocks = 2,
-                                      .time_features = 16,
-                                      .euler_steps = 10,
-                                      .temperature = 1,
-                                      .execute = 2}};
+    gb_model_config config = two_actions_config(32, HORIZON);
+    config.head.prefix = prefix;
+    config.head.blocks = 2;
+    config.head.euler_steps = 10;
+    config.head.temperature = 1;
+    config.head.execute = 2;
+    return config;
 }
 
 static float way_of(int episode)
@@ -74,14 +45,7 @@ static void add_episode(gb_dataset *dataset, int episode)
     gb_recording *recording = NULL;
     gb_recording_info info = {.name = "fork"};
     must(gb_recording_builder_create(&info, &builder));
-    for (int s = 0; s < 3; s++) {
-        gb_stream_spec spec = gb_stream_spec_defaults(names[s]);
-        int stream;
-        spec.kind = GB_STREAM_VECTOR;
-        spec.rank = 1;
-        spec.shape[0] = sizes[s];
-        must(gb_recording_builder_stream(builder, &spec, &stream));
-    }
+    add_vectors(builder, names, sizes, 3);
     for (int r = 0; r < ROWS; r++) {
         float way = way_of(episode);
         int64_t time_ns = (int64_t)r * 100000000;

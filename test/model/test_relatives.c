@@ -9,54 +9,21 @@
 
 #include <cmocka.h>
 
-#include "genba/model.h"
+#include "model/two_actions.h"
 
 enum {
     ROWS = 12,
     HORIZON = 3,
-    TURN = 2,
-    SIZE = TURN + 1, /* turn [2] and force [1] */
     COUNT = HORIZON * SIZE
 };
-
-#define must(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) != GB_OK)                                                                       \
-            fail_msg("%s", gb_error_message());                                                    \
-    } while (0)
-
-static char *observed[1] = {"level"};
-static int observed_sizes[1] = {1};
-static char *actions[2] = {"turn", "force"};
-static int action_sizes[2] = {TURN, 1};
 
 static gb_model *model_with(char **relatives, unsigned count)
 {
     gb_model *model = NULL;
-    gb_model_config config = {.name = "relative",
-                              .codec = {.kind = GB_CODEC_VECTOR,
-                                        .look_back = 2,
-                                        .hidden = 16,
-                                        .streams = observed,
-                                        .stream_count = 1,
-                                        .sizes = observed_sizes,
-                                        .size_count = 1},
-                              .backbone = {.width = 16},
-                              .head = {.kind = GB_HEAD_FLOW,
-                                       .horizon = HORIZON,
-                                       .action_size = SIZE,
-                                       .actions = actions,
-                                       .action_count = 2,
-                                       .action_sizes = action_sizes,
-                                       .action_size_count = 2,
-                                       .relatives = relatives,
-                                       .relative_count = count,
-                                       .width = 16,
-                                       .hidden = 32,
-                                       .blocks = 1,
-                                       .time_features = 8,
-                                       .euler_steps = 2,
-                                       .execute = 1}};
+    gb_model_config config = two_actions_config(16, HORIZON);
+    config.codec.look_back = 2;
+    config.head.relatives = relatives;
+    config.head.relative_count = count;
     must(gb_model_create(&config, 1, &model));
     return model;
 }
@@ -71,14 +38,7 @@ static gb_dataset *rising_force(void)
     gb_dataset *dataset = NULL;
     gb_recording_info info = {.name = "rising"};
     must(gb_recording_builder_create(&info, &builder));
-    for (int s = 0; s < 5; s++) {
-        gb_stream_spec spec = gb_stream_spec_defaults(names[s]);
-        int stream;
-        spec.kind = GB_STREAM_VECTOR;
-        spec.rank = 1;
-        spec.shape[0] = sizes[s];
-        must(gb_recording_builder_stream(builder, &spec, &stream));
-    }
+    add_vectors(builder, names, sizes, 5);
     for (int r = 0; r < ROWS; r++) {
         int64_t time_ns = (int64_t)r * 100000000;
         float level = (float)r, turn[2] = {5.0f, -7.0f}, force = 3.0f * (float)(r + 1),
